@@ -233,6 +233,7 @@ func (c *changeset) retain(edits ...town.Edit) {
 func (c *changeset) claim(edits ...town.Edit) {
 	for _, e := range edits {
 		c.statements = append(c.statements, statement(e))
+		c.lead(e.Key, statement(e), e.Revision)
 	}
 }
 
@@ -246,10 +247,29 @@ func (c *changeset) remove(e town.Edit) { c.stand(e.Key, "", c.after(e.Key, e.Re
 
 // stand has this Town say what stands at a level.
 func (c *changeset) stand(key town.Key, edit town.Digest, level uint64) {
+	c.lead(key, edit, level)
+	c.rank(key, edit, level)
+}
+
+func (c *changeset) rank(key town.Key, edit town.Digest, level uint64) {
 	v := Rank{Key: key, Level: level, Edit: edit, Town: c.store.Town, Author: c.store.Author}
 	c.ranks = append(c.ranks, v)
 	c.statements = append(c.statements, v.statement())
+	c.above[key] = max(c.above[key], level)
 }
+
+// lead adds the ranks by which other Towns reach a level: one in each step below it. There
+// are none unless somebody chose a very high number.
+func (c *changeset) lead(key town.Key, edit town.Digest, level uint64) {
+	from := step(c.above[key]) + 1
+	for n := from; n < min(step(level), from+maxLead); n++ {
+		c.rank(key, edit, n<<stepsOfLevels)
+	}
+}
+
+// maxLead bounds the ranks for one edit. More are needed only in a plane from before numbers
+// were bounded.
+const maxLead = 4
 
 // rise reads the ranks of documents.
 func (c *changeset) rise(ctx context.Context, tx *doltdb.Tx, k town.Kind, names []string) error {

@@ -29,15 +29,20 @@ type claim struct {
 	intact      bool
 	// unchangedHere and unchangedThere: the row is that of the merge base.
 	unchangedHere, unchangedThere bool
-	// signed: a Town stands for what arrives. weKnew and theyKnew: each side had seen
-	// the other's.
-	signed, weKnew, theyKnew bool
+	// signed: a Town stands for what arrives. oursSigned: one does for what is here. far: the
+	// number of what arrives is out of reach. weKnew and theyKnew: each side had seen the
+	// other's.
+	signed, oursSigned, far, weKnew, theyKnew bool
 	// denied is why this Town does not let in what arrives, though it is signed.
 	denied string
 
 	verdict ruling
 	reason  string
+	// yields: what was here gives way because nobody signed it.
+	yields bool
 }
+
+func (c *claim) oursRow() signedBy { return signedBy{c.here.edit, c.ours.Town} }
 
 // ruling is what becomes of a claim.
 type ruling int
@@ -65,6 +70,7 @@ const (
 	putBackAgain  = "it is older than what is in force here, and somebody put it back"
 	nobodyRemoved = "it was removed, and no Town has signed that"
 	issuesMissing = "an issue of it was changed or removed"
+	gaveWay       = "no Town has signed what was here; what arrived is signed"
 )
 
 // rule decides about one claim.
@@ -74,6 +80,8 @@ func (c *claim) rule() {
 	switch {
 	case !c.signed && c.unchangedThere:
 		// What is here was changed, and what is there never counted.
+	case c.far:
+		c.verdict, c.reason = refused, outOfReach
 	case !c.signed && c.theirs == nil:
 		c.verdict, c.reason = refused, nobodyRemoved
 	case !c.signed:
@@ -83,6 +91,8 @@ func (c *claim) rule() {
 		c.verdict, c.reason = refused, c.denied
 	case up && c.theyKnew, !c.weKnew && c.theyKnew && !c.unchangedHere && theirNumber > ourNumber:
 		c.verdict = takeTheirs
+	case c.ours != nil && !c.oursSigned && !c.unchangedThere:
+		c.verdict, c.reason, c.yields = takeTheirs, gaveWay, true
 	case c.theyKnew && c.unchangedHere:
 		c.verdict, c.reason = refused, putBackAgain
 	case c.weKnew && (c.theyKnew || !up || ourNumber > theirNumber):
@@ -100,13 +110,17 @@ func (f *sift) rows(ctx context.Context, k town.Kind) error {
 	if err := f.compare(ctx, k, list); err != nil {
 		return err
 	}
-	var conflicts, refusals []*claim
+	var conflicts, refusals, yielding []*claim
 	for _, c := range list {
 		switch c.rule(); c.verdict {
 		case conflicting:
 			conflicts = append(conflicts, c)
 		case refused:
 			refusals = append(refusals, c)
+		case takeTheirs:
+			if c.yields {
+				yielding = append(yielding, c)
+			}
 		}
 	}
 	if err := f.settle(ctx, k, conflicts); err != nil {
@@ -115,10 +129,10 @@ func (f *sift) rows(ctx context.Context, k town.Kind) error {
 	for _, c := range list {
 		f.write(k, c)
 	}
-	if err := f.vouch(ctx, k, list); err != nil {
+	if err := f.tell(ctx, k, f.ours, yielding); err != nil {
 		return err
 	}
-	return f.tell(ctx, k, refusals)
+	return f.tell(ctx, k, f.theirs, refusals)
 }
 
 // write has the outcome written, where the engine has not come to it by itself.
@@ -143,14 +157,15 @@ func (f *sift) lift(key town.Key, winner, loser place) {
 	}
 }
 
-// denies says why this Town does not let in an edit, or the rank that lifts it; "" if it
-// does.
-func (f *sift) denies(key town.Key, e *town.Edit, by Rank) string {
+// denies says why this Town does not let in an edit, or the rank that it needs; "" if it
+// does. own: the Town that the edit names has signed it. Otherwise it is here by the word of
+// who ranked it.
+func (f *sift) denies(key town.Key, e *town.Edit, own bool, by Rank) string {
 	if e != nil {
 		if reason := f.store.Denies(Arrival{Key: key, Town: e.Town, Author: e.Author}); reason != "" {
 			return reason
 		}
-		if by.Level <= e.Revision {
+		if own && by.Level <= e.Revision {
 			return ""
 		}
 	}
@@ -211,6 +226,9 @@ func (f *sift) compare(ctx context.Context, k town.Kind, list []*claim) error {
 		if names[i] = c.name; c.theirs != nil {
 			rows = append(rows, c.row)
 		}
+		if c.ours != nil {
+			rows = append(rows, c.oursRow())
+		}
 	}
 	signed, known, err := f.signed(ctx, rows)
 	if err != nil {
@@ -231,6 +249,8 @@ func (f *sift) compare(ctx context.Context, k town.Kind, list []*claim) error {
 			f.store.raise(before, v)
 		}
 		now := before[c.name]
+		f.fix.above[town.Key{Kind: k, Name: c.name}] = now.top()
+		c.oursSigned = c.ours == nil || signed[c.oursRow()] || now[c.here.edit].Level > 0
 		c.here.level = now.at(revisionOf(c.ours, place{}), c.here.edit).level
 		c.there.level = now.at(revisionOf(c.theirs, place{}), c.there.edit).level
 		c.unchangedHere, c.unchangedThere = !here[c.name], there != nil && !there[c.name]
@@ -238,10 +258,12 @@ func (f *sift) compare(ctx context.Context, k town.Kind, list []*claim) error {
 			c.signed, c.weKnew = now[""].Level > 0, now[""].Level == was
 		} else {
 			c.signed = c.intact && (signed[c.row] || now[c.there.edit].Level > 0)
+			c.far = c.signed && !reach(now.top(), c.theirs.Revision)
+			c.signed = c.signed && !c.far
 			c.weKnew = c.unchangedThere || known[c.row]
 		}
 		if c.signed {
-			c.denied = f.denies(town.Key{Kind: k, Name: c.name}, c.theirs, now[c.there.edit])
+			c.denied = f.denies(town.Key{Kind: k, Name: c.name}, c.theirs, c.theirs != nil && signed[c.row], now[c.there.edit])
 		}
 		if c.theyKnew = c.unchangedHere; !c.theyKnew {
 			unsure = append(unsure, c)
@@ -278,7 +300,7 @@ func (f *sift) theyKnew(ctx context.Context, k town.Kind, list []*claim) error {
 	var absent []string
 	for _, c := range list {
 		if c.ours != nil {
-			rows = append(rows, signedBy{c.here.edit, c.ours.Town})
+			rows = append(rows, c.oursRow())
 		} else {
 			absent = append(absent, c.name)
 		}
@@ -293,7 +315,7 @@ func (f *sift) theyKnew(ctx context.Context, k town.Kind, list []*claim) error {
 	}
 	for _, c := range list {
 		if c.ours != nil {
-			_, c.theyKnew = known[signedBy{c.here.edit, c.ours.Town}]
+			_, c.theyKnew = known[c.oursRow()]
 		} else {
 			c.theyKnew = gone[c.name][""].Level >= c.here.level
 		}

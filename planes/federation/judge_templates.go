@@ -1,6 +1,7 @@
 package federation
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"strconv"
@@ -46,14 +47,15 @@ func (f *sift) templates(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		var rows, own []signedBy
+		var rows, ours []signedBy
 		for _, name := range part {
 			for _, e := range there[name] {
 				rows = append(rows, signedBy{statement(e.Edit), e.Town})
 			}
 			for _, e := range here[name] {
-				if changedHere[name] && signs {
-					own = append(own, signedBy{statement(e.Edit), e.Town})
+				row := signedBy{statement(e.Edit), e.Town}
+				if rows = append(rows, row); changedHere[name] && signs {
+					ours = append(ours, row)
 				}
 			}
 		}
@@ -61,7 +63,7 @@ func (f *sift) templates(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		seen, err := signaturesOf(ctx, f.tx, f.theirs, own)
+		seen, err := signaturesOf(ctx, f.tx, f.theirs, ours)
 		if err != nil {
 			return err
 		}
@@ -69,18 +71,24 @@ func (f *sift) templates(ctx context.Context) error {
 			for _, v := range f.stand[town.KindTemplate][name] {
 				f.store.raise(stood, v)
 			}
+			key, top := town.Key{Kind: town.KindTemplate, Name: name}, stood[name].top()
+			f.fix.above[key] = top
+			own := func(e town.Edit) bool { return signed[signedBy{statement(e), e.Town}] }
+			counts := func(e town.Edit) bool { return own(e) || stood[name][statement(e)].Level > 0 }
 			t := issueLists{
-				key: town.Key{Kind: town.KindTemplate, Name: name}, here: plain(here[name]), levels: stood[name], later: f.later,
+				key: key, here: plain(here[name]), levels: stood[name], later: f.later, own: own,
 				unchangedHere: !changedHere[name], unchangedThere: changedThere != nil && !changedThere[name],
 			}
 			for _, r := range there[name] {
-				at := signedBy{statement(r.Edit), r.Town}
-				if r.intact() && (signed[at] || stood[name][at.statement].Level > 0) || t.has(at.statement) {
+				if r.intact() && counts(r.Edit) && reach(top, r.Revision) || t.has(statement(r.Edit)) {
 					t.there = append(t.there, r.Edit)
 					t.renumbered = t.renumbered || !r.intact()
 				} else {
 					t.bad = append(t.bad, r.Edit)
 				}
+			}
+			if !t.unchangedThere && len(t.there) > 0 && counts(*last(t.there)) {
+				t.yield(counts)
 			}
 			t.seen = func(e town.Edit) bool {
 				_, ok := seen[signedBy{statement(e), e.Town}]
@@ -98,6 +106,8 @@ type issueLists struct {
 	here, there []town.Edit
 	// bad are issues there that nobody signed.
 	bad []town.Edit
+	// yielded are issues that were here, nobody signed, and theirs has not.
+	yielded []town.Edit
 	// denied is the newest issue that this Town does not let in.
 	denied *town.Edit
 	levels levels
@@ -106,12 +116,21 @@ type issueLists struct {
 	renumbered bool
 	// unchangedHere and unchangedThere: the list is that of the merge base.
 	unchangedHere, unchangedThere bool
+	// own reports that the Town of an issue has signed it.
+	own func(town.Edit) bool
 	// seen reports that theirs knew an issue of ours.
 	seen func(town.Edit) bool
 }
 
 func (t *issueLists) has(issue town.Digest) bool {
 	return slices.ContainsFunc(t.here, func(e town.Edit) bool { return statement(e) == issue })
+}
+
+// yield has issues that nobody signed give way to a list that is signed and lacks them.
+func (t *issueLists) yield(counts func(town.Edit) bool) {
+	gone := without(t.here, t.there)
+	t.yielded = slices.DeleteFunc(gone, counts)
+	t.here = without(t.here, t.yielded)
 }
 
 // without are the issues of a list that another one does not have.
@@ -151,6 +170,8 @@ func (f *sift) template(t *issueLists, agreed *town.Edit) {
 	case t.unchangedThere:
 	case len(t.bad) > 0:
 		reason = notSigned
+	case len(t.yielded) > 0:
+		reason = gaveWay
 	case !t.unchangedHere:
 	case down && len(t.there) > 0:
 		reason = putBackAgain
@@ -194,7 +215,7 @@ func (f *sift) deniesTop(t *issueLists, issues []town.Edit) string {
 	if top == nil || len(t.here) > 0 && statement(*top) == statement(*last(t.here)) {
 		return ""
 	}
-	return f.denies(t.key, top, t.levels[statement(*top)])
+	return f.denies(t.key, top, t.own(*top), t.levels[statement(*top)])
 }
 
 // above puts the issue that is in force here above others that this Town does not let
@@ -239,8 +260,8 @@ func (f *sift) unite(t *issueLists, missing, added []town.Edit) []town.Edit {
 func (f *sift) tellTemplate(t *issueLists, agreed *town.Edit, reason string) {
 	refusal := Refusal{Row: t.key.String(), Reason: reason}
 	newest := last(t.bad)
-	if newest == nil && t.denied != nil {
-		newest = t.denied
+	if newest == nil {
+		newest = cmp.Or(t.denied, last(t.yielded))
 	}
 	if newest != nil {
 		refusal.Town, refusal.Author = newest.Town, newest.Author

@@ -65,6 +65,21 @@ func TestAMemberThatIsNotTrusted(t *testing.T) {
 			}
 		},
 		"an old text": func(c *crowd) { c.lifts(t) },
+		"texts in another Town's name": func(c *crowd) {
+			_, err := c.stranger.db.Update(t.Context(), "vouch", func(tx *doltdb.Tx) error {
+				e := c.stranger.newChangeset()
+				role := town.Edit{Key: mayor, Text: "hostile", Revision: 9, Town: "town-1", Author: "Ada <ada@example.com>"}
+				issue := town.Edit{Key: bug, Text: "hostile", Version: "3", Revision: 9, Town: "town-1", Author: "Ada <ada@example.com>"}
+				e.force(mayor, &role)
+				e.append = append(e.append, issue)
+				e.stand(mayor, statement(role), 9)
+				e.stand(bug, statement(issue), 9)
+				return e.write(t.Context(), tx)
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := newCrowd(t)

@@ -36,6 +36,11 @@ func (v Rank) values() []any {
 	return []any{string(v.Kind), v.Name, v.Level, string(v.Edit), string(v.Town), v.Author}
 }
 
+// key has the columns of the rank's key, as keyColumns names them.
+func (v Rank) key() []any {
+	return []any{string(v.Kind), v.Name, v.Level, string(v.Edit), string(v.Town)}
+}
+
 func scanRank(r scanner) (v Rank, err error) {
 	err = r.Scan((*string)(&v.Kind), &v.Name, &v.Level, (*string)(&v.Edit), (*string)(&v.Town), &v.Author)
 	return v, err
@@ -59,6 +64,21 @@ func (l levels) top() (top uint64) {
 	}
 	return top
 }
+
+// stepsOfLevels is the logarithm of how many levels are one step. An edit or a rank counts
+// only up to the step after the one of the highest rank there is; see reach.
+const stepsOfLevels = 32
+
+func step(level uint64) uint64 { return level >> stepsOfLevels }
+
+// reach reports whether a level counts where top is the highest rank. Otherwise one row
+// with the highest number there is would stand for good: nothing could be written above it.
+// The ranks between are rows of the plane that every Town has, so all Towns judge alike; and
+// the plane cannot have so many that they lead to the last level (limits.go).
+func reach(top, level uint64) bool { return step(level) <= step(top)+1 }
+
+// outOfReach is the reason why a number that is far too high does not count.
+const outOfReach = "its number is too far above those that are here"
 
 // place is where something stands in the order of a document.
 type place struct {

@@ -205,6 +205,9 @@ func (s *Store) Resolve(ctx context.Context, r Review, outcome Outcome, merged, 
 		if err := c.rise(ctx, tx, r.Kind, []string{r.Name}); err != nil {
 			return err
 		}
+		if !reach(c.above[r.Key], r.Revision) {
+			r.Revision = 0 // whoever wrote it wants nothing to come after it
+		}
 		next, change, err := s.decide(r, outcome, merged, cur)
 		if err != nil {
 			return err

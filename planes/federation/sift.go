@@ -1,6 +1,7 @@
 package federation
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -44,6 +45,8 @@ type sift struct {
 	// arrived are the rows with a valid signature that ours has not, and stand the levels
 	// that ranks among them give.
 	arrived map[signedBy]bool
+	// removed are the signatures that the merge removed.
+	removed map[signedBy]bool
 	stand   map[town.Kind]map[string]levels
 
 	refused []Refusal
@@ -153,7 +156,7 @@ func (f *sift) addOnly(ctx context.Context, table, columns string, added func(sc
 	if err != nil {
 		return err
 	}
-	if f.to != f.theirs && slices.Contains(signedTables, table) {
+	if f.to != f.theirs && (table == "town_keys" || table == "ranks") {
 		if signs, err := f.theySign(ctx); err != nil || !signs {
 			return err
 		}
@@ -176,9 +179,6 @@ func (f *sift) addOnly(ctx context.Context, table, columns string, added func(sc
 	}
 	return err
 }
-
-// signedTables came with the step stepSigned of the schema.
-var signedTables = []string{"town_keys", "signatures", "ranks"}
 
 // merging is a condition: the engine has merged, and not moved to theirs.
 func (f *sift) merging() string { return strconv.FormatBool(f.to != f.theirs) }
@@ -213,55 +213,6 @@ func (f *sift) keys(ctx context.Context) error {
 	return f.store.introduce(ctx, f.tx, f.ours, f.next)
 }
 
-// accepts reports whether a Town may sign what arrives with a key: with the one that is
-// its present one here, or a later one. A former key may have been stolen.
-func (f *sift) accepts(id town.ID, p sign.Public) bool {
-	return slices.Contains(f.next[id][max(len(f.ring[id])-1, 0):], p)
-}
-
-// signatures sifts the signatures.
-func (f *sift) signatures(ctx context.Context) error {
-	var arrived []sign.Signature
-	err := f.addOnly(ctx, "signatures", signatureColumns, func(r scanner) error {
-		g, err := scanSignature(r)
-		arrived = append(arrived, g)
-		return err
-	})
-	if err != nil {
-		return err
-	}
-	bad := 0
-	for i, ok := range sign.Valid(f.store.uuid, arrived, f.accepts) {
-		g := arrived[i]
-		if ok {
-			f.arrived[signedBy{g.Digest, g.Town}] = true
-			continue
-		}
-		bad++
-		f.drop["signatures"] = append(f.drop["signatures"], []any{string(g.Digest), string(g.Town)})
-	}
-	if bad > 0 {
-		f.refuse(fmt.Sprintf("%d signature(s)", bad), "", "", "they are not by a present key of the Town they name")
-	}
-	return nil
-}
-
-// signed reports which rows are signed, and which of them were so before the merge.
-func (f *sift) signed(ctx context.Context, rows []signedBy) (signed, known map[signedBy]bool, err error) {
-	var rest []signedBy
-	signed, known = map[signedBy]bool{}, map[signedBy]bool{}
-	for _, r := range rows {
-		if signed[r] = f.arrived[r]; !signed[r] {
-			rest = append(rest, r)
-		}
-	}
-	before, err := signaturesOf(ctx, f.tx, f.ours, rest)
-	for r := range before {
-		signed[r], known[r] = true, true
-	}
-	return signed, known, err
-}
-
 // ranks sifts what Towns say of the places of edits.
 func (f *sift) ranks(ctx context.Context) error {
 	var list []Rank
@@ -275,18 +226,54 @@ func (f *sift) ranks(ctx context.Context) error {
 		return err
 	}
 	signed, _, err := f.signed(ctx, rows)
+	if err != nil {
+		return err
+	}
+	unsigned := 0
+	byKind := map[town.Kind][]Rank{}
 	for i, v := range list {
 		if signed[rows[i]] {
-			if f.stand[v.Kind] == nil {
-				f.stand[v.Kind] = map[string]levels{}
-			}
-			f.store.raise(f.stand[v.Kind], v)
+			byKind[v.Kind] = append(byKind[v.Kind], v)
 			continue
 		}
-		f.drop["ranks"] = append(f.drop["ranks"], []any{string(v.Kind), v.Name, v.Level, string(v.Edit), string(v.Town)})
-		f.refuse("what is said of "+v.String(), v.Town, v.Author, notSigned)
+		f.drop["ranks"] = append(f.drop["ranks"], v.key())
+		unsigned++
 	}
-	return err
+	if unsigned > 0 {
+		f.refuse(fmt.Sprintf("%d rank(s)", unsigned), "", "", notSigned)
+	}
+	for k, ranks := range byKind {
+		if err := f.standing(ctx, k, ranks); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// standing takes ranks into account that arrived signed, as far as they are in reach of
+// others; see reach.
+func (f *sift) standing(ctx context.Context, k town.Kind, ranks []Rank) error {
+	slices.SortFunc(ranks, func(a, b Rank) int { return cmp.Or(strings.Compare(a.Name, b.Name), cmp.Compare(a.Level, b.Level)) })
+	var names []string
+	for _, v := range ranks {
+		names = append(names, v.Name)
+	}
+	before, err := f.store.levelsOf(ctx, f.tx, k, f.ours, slices.Compact(names))
+	if err != nil {
+		return err
+	}
+	f.stand[k] = map[string]levels{}
+	top := map[string]uint64{}
+	for _, v := range ranks {
+		if now := max(before[v.Name].top(), top[v.Name]); !reach(now, v.Level) {
+			f.drop["ranks"] = append(f.drop["ranks"], v.key())
+			f.refuse("a rank of "+v.String(), v.Town, v.Author, outOfReach)
+			continue
+		}
+		top[v.Name] = v.Level
+		f.store.raise(f.stand[k], v)
+	}
+	return nil
 }
 
 // notSigned is the reason why most rows are not taken.
@@ -307,11 +294,37 @@ func (f *sift) resolutions(ctx context.Context) error {
 		return err
 	}
 	signed, _, err := f.signed(ctx, rows)
+	if err != nil {
+		return err
+	}
 	for i, v := range list {
 		if !signed[rows[i]] {
 			f.drop["resolutions"] = append(f.drop["resolutions"], []any{string(v.ID())})
 			f.refuse("a decision about review "+town.Clip(string(v.Proposal), 12), v.Town, v.Author, notSigned)
 		}
 	}
-	return err
+	return f.letGo(ctx)
+}
+
+// letGo does not put back decisions that nobody signed, which Towns would take from each
+// other and put back for ever.
+func (f *sift) letGo(ctx context.Context) error {
+	var rows []signedBy
+	for _, r := range f.restore["resolutions"] {
+		rows = append(rows, signedBy{town.Digest(r[0].(string)), town.ID(r[4].(string))})
+	}
+	signed, _, err := f.signed(ctx, rows)
+	if err != nil {
+		return err
+	}
+	var kept [][]any
+	for i, r := range f.restore["resolutions"] {
+		if signed[rows[i]] {
+			kept = append(kept, r)
+		}
+	}
+	if delete(f.restore, "resolutions"); len(kept) > 0 {
+		f.restore["resolutions"] = kept
+	}
+	return nil
 }

@@ -51,11 +51,8 @@ func (f *sift) apply(ctx context.Context) error {
 		}
 	}
 	for table, keys := range f.drop {
-		where := equal(keyColumns[table])
-		for _, key := range keys {
-			if _, err := f.tx.Exec(ctx, "DELETE FROM "+table+" WHERE "+where, key...); err != nil {
-				return err
-			}
+		if err := removeRows(ctx, f.tx, table, keys); err != nil {
+			return err
 		}
 	}
 	for _, k := range []town.Kind{town.KindRole, town.KindFormula} {
@@ -69,7 +66,18 @@ func (f *sift) apply(ctx context.Context) error {
 	return f.fix.write(ctx, f.tx)
 }
 
-func equal(columns []string) string { return strings.Join(columns, " = ? AND ") + " = ?" }
+// removeRows removes the rows with these keys, many with one statement.
+func removeRows(ctx context.Context, tx *doltdb.Tx, table string, keys [][]any) error {
+	columns := keyColumns[table]
+	for part := range slices.Chunk(keys, batchSize) {
+		row := placeholders(len(columns))
+		where := "(" + strings.Join(columns, ", ") + ") IN (" + strings.TrimSuffix(strings.Repeat(row+", ", len(part)), ", ") + ")"
+		if _, err := tx.Exec(ctx, "DELETE FROM "+table+" WHERE "+where, slices.Concat(part...)...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
 
 // copy makes documents what they are at a revision. The texts do not leave the database.
 func (f *sift) copy(ctx context.Context, k town.Kind, revision string, names []string) error {

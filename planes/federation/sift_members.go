@@ -30,6 +30,7 @@ func (f *sift) succeeds(m, was Member) bool {
 func (f *sift) members(ctx context.Context) error {
 	type entry struct {
 		Member
+		was           Member
 		before, after []any
 	}
 	var list []entry
@@ -64,7 +65,14 @@ func (f *sift) members(ctx context.Context) error {
 			}
 			e.Member = m
 		}
-		list, rows = append(list, e), append(rows, signedBy{e.statement(), e.ID})
+		if len(e.before) > 0 {
+			m, err := scanMember(textScanner(e.before))
+			if err != nil {
+				return err
+			}
+			e.was = m
+		}
+		list, rows = append(list, e), append(rows, signedBy{e.statement(), e.ID}, signedBy{e.was.statement(), e.was.ID})
 		return nil
 	})
 	if err != nil {
@@ -75,22 +83,19 @@ func (f *sift) members(ctx context.Context) error {
 		return err
 	}
 	for i, e := range list {
-		var was Member
-		if len(e.before) > 0 {
-			if was, err = scanMember(textScanner(e.before)); err != nil {
-				return err
-			}
-		}
+		was, wasSigned := e.was, signed[rows[2*i+1]]
 		switch {
+		case len(e.after) == 0 && !wasSigned:
+			continue // Towns would take it from each other and put it back for ever
 		case len(e.after) == 0 && f.base == f.ours:
 			f.refuse("the entry of Town "+was.Name, was.ID, "", "it was removed")
 		case len(e.after) == 0:
 			// It is new here, or was removed there.
-		case !signed[rows[i]]:
+		case !signed[rows[2*i]]:
 			if f.base == f.ours || e.Member.compare(was) > 0 {
 				f.refuse("the entry of Town "+e.Name, e.ID, "", notSigned)
 			}
-		case len(e.before) > 0 && !f.succeeds(e.Member, was):
+		case wasSigned && !f.succeeds(e.Member, was):
 			if f.base == f.ours {
 				f.refuse("the entry of Town "+e.Name, e.ID, "", "it is older than the entry here")
 			}

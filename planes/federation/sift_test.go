@@ -145,7 +145,7 @@ func TestWhatAStrangerPushesIsNotInForce(t *testing.T) {
 		"another key for a Town":      {[]string{fmt.Sprintf("REPLACE INTO town_keys VALUES ('town-1', 1, '%s', '%s')", link.Public, link.Signature)}, "only ever added", 0},
 		"no key for a Town":           {[]string{"DELETE FROM town_keys"}, "only ever added", 0},
 		"no signatures":               {[]string{"DELETE FROM signatures"}, "only ever added", 0},
-		"signatures that nobody made": {[]string{"INSERT INTO signatures SELECT 'ab', 'town-1', signer, signature FROM signatures LIMIT 1"}, "not by a present key", 0},
+		"signatures that nobody made": {[]string{"INSERT INTO signatures SELECT 'ab', 'town-1', signer, signature FROM signatures LIMIT 1"}, "not by the present key", 0},
 		"a text with another's signature": {[]string{"REPLACE INTO roles VALUES " + roleRow("forged", 9, "town-1"),
 			fmt.Sprintf("INSERT INTO signatures SELECT '%s', 'town-1', signer, signature FROM signatures LIMIT 1", statement(forged))}, notSigned, 1},
 	} {

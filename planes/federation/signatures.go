@@ -46,32 +46,66 @@ func (s *Store) signAll(ctx context.Context, tx *doltdb.Tx, statements ...town.D
 	slices.Sort(statements)
 	var rows [][]any
 	for _, d := range slices.Compact(statements) {
-		g := s.Keys.Sign(s.uuid, d)
-		rows = append(rows, []any{string(g.Digest), string(g.Town), string(g.Signer), g.Value})
+		rows = append(rows, signatureValues(s.Keys.Sign(s.uuid, d)))
 	}
 	return write(ctx, tx, doltdb.InsertNew, "signatures", signatureColumns, rows)
 }
 
-// chain enters the Town's keys in the registry.
+// chain enters the Town's keys in the registry. What a former key has signed the present
+// one signs again: other Towns take nothing more by the former one.
 func (s *Store) chain(ctx context.Context, tx *doltdb.Tx) error {
 	if s.chained {
 		return nil
 	}
-	if err := s.ownKeys(ctx, tx); err != nil {
+	known, err := s.ownKeys(ctx, tx)
+	if err != nil {
 		return err
 	}
 	var rows [][]any
 	for _, l := range s.Keys.Chain(s.uuid) {
 		rows = append(rows, linkValues(l))
 	}
-	err := write(ctx, tx, doltdb.InsertNew, "town_keys", keyChainColumns, rows)
+	err = write(ctx, tx, doltdb.InsertNew, "town_keys", keyChainColumns, rows)
+	if err == nil && 0 < known && known < len(rows) {
+		err = s.signAgain(ctx, tx)
+	}
 	s.chained = err == nil
 	return err
 }
 
+// signAgain replaces the signatures by this Town's former keys.
+func (s *Store) signAgain(ctx context.Context, tx *doltdb.Tx) error {
+	var rows [][]any
+	err := tx.Each(ctx, func(r *doltdb.Rows) error {
+		var d town.Digest
+		err := r.Scan(&d)
+		rows = append(rows, signatureValues(s.Keys.Sign(s.uuid, d)))
+		return err
+	}, "SELECT digest FROM signatures WHERE town = ? AND signer <> ?", string(s.Town), string(s.Keys.Public()))
+	if err != nil {
+		return err
+	}
+	return write(ctx, tx, doltdb.Replace, "signatures", signatureColumns, rows)
+}
+
+func signatureValues(g sign.Signature) []any {
+	return []any{string(g.Digest), string(g.Town), string(g.Signer), g.Value}
+}
+
 // CheckKeys fails when the registry has other keys for this Town than it signs with.
 func (s *Store) CheckKeys(ctx context.Context) error {
-	return s.db.View(ctx, func(tx *doltdb.Tx) error { return s.ownKeys(ctx, tx) })
+	return s.db.View(ctx, func(tx *doltdb.Tx) error {
+		_, err := s.ownKeys(ctx, tx)
+		return err
+	})
+}
+
+// KnownKeys is how many keys the registry has for this Town.
+func (s *Store) KnownKeys(ctx context.Context) (n int, err error) {
+	err = s.db.View(ctx, func(tx *doltdb.Tx) error {
+		return tx.QueryRow(ctx, "SELECT COUNT(*) FROM town_keys WHERE town = ?", string(s.Town)).Scan(&n)
+	})
+	return n, err
 }
 
 // EnterKeys enters this Town's keys in the registry, after a rotation for instance.
@@ -81,16 +115,25 @@ func (s *Store) EnterKeys(ctx context.Context) error {
 	return err
 }
 
-// Revoke ends this Town's keys: with this commit it signs for the last time.
+// Revoke ends this Town's keys: with this commit it signs for the last time, by a key that
+// nobody has afterwards. So what it signed before stays signed, and whoever has a copy of
+// its keys signs nothing that counts where this is known.
 func (s *Store) Revoke(ctx context.Context) error {
-	s.chained = false
-	_, err := s.db.Update(ctx, "this Town revokes its keys", func(tx *doltdb.Tx) error {
-		if err := s.chain(ctx, tx); err != nil {
-			return err
+	present := s.Keys
+	defer func() { s.Keys, s.chained = present, false }()
+	last, err := present.Closing()
+	if err != nil {
+		return err
+	}
+	_, err = s.db.Update(ctx, "this Town revokes its keys", func(tx *doltdb.Tx) error {
+		for _, s.Keys = range []*sign.Keys{present, last} {
+			s.chained = false
+			if err := s.chain(ctx, tx); err != nil {
+				return err
+			}
 		}
-		return write(ctx, tx, doltdb.Insert, "town_keys", keyChainColumns, [][]any{linkValues(s.Keys.End(s.uuid))})
+		return write(ctx, tx, doltdb.Insert, "town_keys", keyChainColumns, [][]any{linkValues(last.End(s.uuid))})
 	})
-	s.chained = false
 	return err
 }
 
@@ -113,25 +156,26 @@ func linkValues(l sign.Link) []any {
 	return []any{string(l.Town), l.Number, string(l.Public), l.Signature}
 }
 
-// ownKeys fails when the registry has other keys for this Town than it signs with.
-func (s *Store) ownKeys(ctx context.Context, tx *doltdb.Tx) error {
+// ownKeys fails when the registry has other keys for this Town than it signs with. It
+// returns how many the registry has.
+func (s *Store) ownKeys(ctx context.Context, tx *doltdb.Tx) (known int, err error) {
 	chain := s.Keys.Chain(s.uuid)
 	links, err := readLinks(ctx, tx, "", " WHERE town = ?", string(s.Town))
 	if err != nil {
-		return err
+		return 0, err
+	}
+	if n := len(links); n > 0 && links[n-1].Public == sign.Revoked {
+		return 0, town.Fail("sign as this Town", "to go on as another Town: gt federation instance new --name NAME",
+			"%w: this Town has revoked its keys", town.ErrRefused)
 	}
 	for i, l := range links {
-		if l.Public == sign.Revoked {
-			return town.Fail("sign as this Town", "to go on as another Town: gt federation instance new --name NAME",
-				"%w: this Town has revoked its keys", town.ErrRefused)
-		}
 		if i >= len(chain) || l.Public != chain[i].Public {
-			return town.Fail("sign as this Town",
+			return 0, town.Fail("sign as this Town",
 				"put .gt/keys back from a backup; to go on as another Town: gt federation instance new --name NAME",
 				"%w: the federation knows this Town by another key (%s, not %s)", town.ErrRefused, l.Public.Fingerprint(), s.Keys.Public().Fingerprint())
 		}
 	}
-	return nil
+	return len(links), nil
 }
 
 // at makes a table reference read a revision; "" is the session's own state.
@@ -165,6 +209,26 @@ func scanLink(r scanner) (l sign.Link, err error) {
 func scanSignature(r scanner) (g sign.Signature, err error) {
 	err = r.Scan((*string)(&g.Digest), (*string)(&g.Town), (*string)(&g.Signer), &g.Value)
 	return g, err
+}
+
+// signedAt reports whether this Town signed an entry that is at an unchecked revision,
+// with its present key here or with one that follows it there.
+func (s *Store) signedAt(ctx context.Context, tx *doltdb.Tx, revision string, m Member) (bool, error) {
+	ring := sign.Ring{}
+	for _, at := range []string{"", revision} {
+		links, err := readLinks(ctx, tx, at, " WHERE town = ?", string(s.Town))
+		if err != nil {
+			return false, err
+		}
+		for _, l := range links {
+			_ = ring.Add(s.uuid, l) // one that does not follow counts for nothing
+		}
+	}
+	by := signedBy{m.statement(), m.ID}
+	found, err := signaturesOf(ctx, tx, revision, []signedBy{by})
+	now, ok := ring.Current(s.Town)
+	g := found[by]
+	return err == nil && ok && g.Signer == now && g.Holds(s.uuid), err
 }
 
 // signedBy is a row that a Town signed.

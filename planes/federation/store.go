@@ -158,6 +158,9 @@ func Clone(ctx context.Context, opts doltdb.Options, remote, mirror string, id t
 	if err == nil {
 		err = s.db.Migrate(ctx, migrations)
 	}
+	if err == nil {
+		err = s.distill(ctx)
+	}
 	if err == nil && foreign {
 		_, err = s.Mend(ctx, "", "HEAD")
 	}

@@ -164,7 +164,8 @@ func (s *Store) entered(ctx context.Context, tx *doltdb.Tx, m Member) (bool, err
 	if err != nil || keys != s.Keys.Count() {
 		return false, err
 	}
-	return signed > 0, s.ownKeys(ctx, tx)
+	_, err = s.ownKeys(ctx, tx)
+	return signed > 0, err
 }
 
 // MayRegister fails as Register would, and changes nothing.
@@ -179,7 +180,8 @@ func (s *Store) MayRegister(ctx context.Context, e Entry) error {
 }
 
 // MayRegisterAt is MayRegister for the registry at a revision that was fetched and
-// not checked. A registry that cannot be read there says nothing.
+// not checked. A registry that cannot be read there says nothing, nor does an entry that
+// this Town has not signed: a stranger would stop the Town with it.
 func (s *Store) MayRegisterAt(ctx context.Context, e Entry, revision string) error {
 	asOf, err := doltdb.AsOf(revision)
 	if err != nil {
@@ -192,10 +194,13 @@ func (s *Store) MayRegisterAt(ctx context.Context, e Entry, revision string) err
 		}
 		known, err := scanMember(tx.QueryRow(ctx, "SELECT "+prefixedMember("", len(steps))+" FROM towns"+asOf+" WHERE id = ?", string(s.Town)))
 		sound := err == nil && (known.Instance == "" || town.IsIdentity(known.Instance)) && town.CheckName(known.Name) == nil && known.Epoch <= maxRevision
-		if sound && !e.MayReplace(known) {
-			return &InstanceError{Member: known}
+		if !sound || e.MayReplace(known) || len(steps) < stepSigned {
+			return ctx.Err()
 		}
-		return ctx.Err()
+		if signed, err := s.signedAt(ctx, tx, revision, known); err != nil || !signed {
+			return ctx.Err()
+		}
+		return &InstanceError{Member: known}
 	})
 }
 
@@ -218,9 +223,6 @@ func (s *Store) register(ctx context.Context, tx *doltdb.Tx, e Entry) error {
 		return &InstanceError{Member: known, Since: since(ctx, tx, known)}
 	}
 	if s.Keys != nil {
-		if err := s.ownKeys(ctx, tx); err != nil {
-			return err
-		}
 		s.chained = false // after a rotation
 		if err := s.chain(ctx, tx); err != nil {
 			return err

@@ -157,7 +157,7 @@ func (v *verification) signatures(ctx context.Context, uuid string) (map[signedB
 	}
 	err = v.tx.Each(ctx, func(r *doltdb.Rows) error {
 		g, err := scanSignature(r)
-		if list = append(list, g); len(list) == verifyAtOnce {
+		if list = append(list, g); len(list) == verifiedAtOnce {
 			check()
 		}
 		return err
@@ -166,8 +166,8 @@ func (v *verification) signatures(ctx context.Context, uuid string) (map[signedB
 	return valid, err
 }
 
-// verifyAtOnce is how many signatures are in memory.
-const verifyAtOnce = 10_000
+// verifiedAtOnce is how many signatures are in memory.
+const verifiedAtOnce = 10_000
 
 // Fingerprints gives the fingerprint of each Town's present key: what tells apart Towns
 // of one name. A Town without a key has none.

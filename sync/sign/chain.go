@@ -67,6 +67,19 @@ func (r Ring) Current(id town.ID) (Public, bool) {
 	return keys[len(keys)-1], true
 }
 
+// Last is the last key of a Town, also of one that has revoked its keys; false if it has
+// none.
+func (r Ring) Last(id town.ID) (Public, bool) {
+	keys := r[id]
+	if len(keys) > 0 && keys[len(keys)-1] == Revoked {
+		keys = keys[:len(keys)-1]
+	}
+	if len(keys) == 0 {
+		return Revoked, false
+	}
+	return keys[len(keys)-1], true
+}
+
 // Clone is a Ring that shares nothing with r.
 func (r Ring) Clone() Ring {
 	c := make(Ring, len(r))
