@@ -50,6 +50,20 @@ func (t Trust) denies(w federation.Arrival) string {
 	return ""
 }
 
+// name is the name that entries of config/access.yaml mean the Town by. A name that a person
+// gave trust to is that Town's, whoever else enters it in the registry.
+func (t Trust) name(w federation.Arrival) string {
+	if d, ok := t[w.Town]; ok && d.Trusted {
+		return d.Name
+	}
+	for _, d := range t {
+		if d.Trusted && d.Name == w.Name {
+			return ""
+		}
+	}
+	return w.Name
+}
+
 // Trust reads the decisions. A file that is wrong is an error: nothing is merged then.
 func (h *Host) Trust() (Trust, error) {
 	data, err := os.ReadFile(h.Layout.Trust())
@@ -118,7 +132,7 @@ func (h *Host) admits() (admits func(federation.Arrival) string, mayMerge func()
 		if w.Key.Kind == "" {
 			return ""
 		}
-		d := policy.MayEnter(access.Writer{Town: w.Town, Name: w.Name, Author: w.Author}, string(w.Key.Kind), w.Key.Name)
+		d := policy.MayEnter(access.Writer{Town: w.Town, Name: trust.name(w), Author: w.Author}, string(w.Key.Kind), w.Key.Name)
 		if d.Allowed {
 			return ""
 		}
