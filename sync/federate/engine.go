@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 	"io"
+	"io/fs"
+	"os"
 	"time"
 
 	"github.com/sirupsen/logrus"
@@ -189,7 +191,7 @@ func (e *Engine) open(ctx context.Context) (*federation.Store, error) {
 		uuid, previous := e.opts.Stores.Federation()
 		s, err := e.openAs(ctx, uuid, previous)
 		if err == nil {
-			if err = e.signs(s); err != nil {
+			if err = e.signs(ctx, s); err != nil {
 				return nil, errors.Join(err, s.Close())
 			}
 		}
@@ -206,11 +208,24 @@ func (e *Engine) open(ctx context.Context) (*federation.Store, error) {
 }
 
 // signs has a store sign as this Town. Where the keys cannot be made nothing else can be
-// written either, so the store is only read.
-func (e *Engine) signs(s *federation.Store) (err error) {
+// written either, so the store is only read. Where the federation knows the Town by keys and
+// there are none here, none are saved: the right ones may be put back from a backup, which
+// replaces no keys.
+func (e *Engine) signs(ctx context.Context, s *federation.Store) (err error) {
 	s.Admits, s.MayMerge = e.opts.Admits, e.opts.MayMerge
 	s.Unsigned = cmp.Or(e.opts.Unsigned, federation.UnsignedReviewed)
-	s.Keys, err = sign.Load(e.opts.Layout.Keys(), e.opts.ID)
+	path := e.opts.Layout.Keys()
+	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+		known, err := s.KnownKeys(ctx)
+		if err != nil {
+			return err
+		}
+		if known > 0 {
+			s.Keys, err = sign.NewKeys(e.opts.ID) // the registry has others, so it signs nothing
+			return err
+		}
+	}
+	s.Keys, err = sign.Load(path, e.opts.ID)
 	if durable.OfMachine(err) {
 		return nil
 	}

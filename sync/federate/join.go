@@ -97,7 +97,7 @@ func (s *session) adopt(ctx context.Context, confirm Confirm, out *Joined) (rela
 	theirs, from, err := federation.Clone(ctx, opts, s.remote.Name, s.mirror.Dir(), s.opts.ID)
 	copied()
 	if err == nil {
-		if err = s.signs(theirs); err != nil {
+		if err = s.signs(ctx, theirs); err != nil {
 			err = errors.Join(err, theirs.Close())
 		}
 	}

@@ -18,12 +18,15 @@ type Key struct {
 	Revoked bool `json:"revoked"`
 }
 
-// Key says which key this Town signs with. It makes the first one.
+// Key says which key this Town signs with. It makes the first one, and fails where the
+// federation knows the Town by another one.
 func (e *Engine) Key(ctx context.Context) (out Key, err error) {
 	err = e.Read(ctx, func(s *federation.Store) error {
 		out.Fingerprint, out.Number = s.Keys.Public().Fingerprint(), s.Keys.Count()
-		out.Revoked, err = s.Revoked(ctx)
-		return err
+		if out.Revoked, err = s.Revoked(ctx); err != nil || out.Revoked {
+			return err
+		}
+		return s.CheckKeys(ctx)
 	})
 	return out, err
 }
