@@ -92,6 +92,33 @@ func TestAFormerKeyThatWasStolen(t *testing.T) {
 	}
 }
 
+// A process ended after it saved a new key and before it entered it: the next edit does so.
+func TestAKeyThatWasSavedAndNotEntered(t *testing.T) {
+	c := newCrowd(t)
+	keys, err := c.a.Keys.Rotate(filepath.Join(t.TempDir(), "keys"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.a.Keys, c.a.chained = keys, false // as the next process has them
+	c.sync(t, c.a)
+	c.a.must(t, c.a.editOf(t, mayor, "by the second key", ""))
+	c.sync(t, c.a)
+	offline := c.gamma(t)
+	c.atRest(t, c.a, c.b, offline)
+	for _, s := range []*Store{c.a, c.b, offline} {
+		if v, err := s.Verify(t.Context()); err != nil || v.UnsignedTotal != 0 || s.now(t, mayor).Text != "by the second key" {
+			t.Errorf("%s: %+v, %v", s.Town, v, err)
+		}
+	}
+	stale := 0
+	err = c.b.db.View(t.Context(), func(tx *doltdb.Tx) error {
+		return tx.QueryRow(t.Context(), "SELECT COUNT(*) FROM signatures WHERE town = 'town-1' AND signer <> ?", string(keys.Public())).Scan(&stale)
+	})
+	if err != nil || stale != 0 {
+		t.Errorf("%d signatures by the former key, %v", stale, err)
+	}
+}
+
 // A Town that took a forged text before it heard of the new key lets it go then.
 func TestATextFromBeforeTheRotationWasHeardOf(t *testing.T) {
 	c := newCrowd(t)

@@ -24,14 +24,16 @@ const (
 	// maxMembers bounds the registry, and maxRows every other table.
 	maxMembers = 1 << 14
 	maxRows    = 1 << 20
-	// maxSignatures bounds the signatures, of which every edit adds one, and the keys.
+	// maxSignatures bounds the signatures, of which every edit adds one, and maxKeys the
+	// keys, which are all checked one after the other.
 	maxSignatures = 1 << 22
+	maxKeys       = 1 << 17
 )
 
 // tableLimits are the most rows that a table may have.
 var tableLimits = map[string]int{
 	"roles": maxDocuments, "formulas": maxDocuments, "templates": maxRows, "archive": maxRows, "proposals": maxRows, "resolutions": maxRows,
-	"towns": maxMembers, "town_keys": maxSignatures, "signatures": maxSignatures, "ranks": maxRows,
+	"towns": maxMembers, "town_keys": maxKeys, "signatures": maxSignatures, "ranks": maxRows,
 }
 
 // checkCounts refuses a table with too many rows, and a template with too many

@@ -45,6 +45,8 @@ type sift struct {
 	// arrived are the rows with a valid signature that ours has not, and stand the levels
 	// that ranks among them give.
 	arrived map[signedBy]bool
+	// renewed are those among them that replace one at ours.
+	renewed map[signedBy]bool
 	// removed are the signatures that the merge removed.
 	removed map[signedBy]bool
 	stand   map[town.Kind]map[string]levels
@@ -66,7 +68,7 @@ const working = "WORKING"
 func (s *Store) sifted(ctx context.Context, tx *doltdb.Tx, merge sift) (*sift, error) {
 	f := &merge
 	f.store, f.tx, f.fix = s, tx, s.newChangeset()
-	f.arrived, f.stand = map[signedBy]bool{}, map[town.Kind]map[string]levels{}
+	f.arrived, f.renewed, f.stand = map[signedBy]bool{}, map[signedBy]bool{}, map[town.Kind]map[string]levels{}
 	f.drop, f.restore = map[string][][]any{}, map[string][][]any{}
 	f.keep, f.take = map[town.Kind][]string{}, map[town.Kind][]string{}
 	changed, err := f.changed(ctx)

@@ -100,7 +100,8 @@ func (f *sift) arrivals(ctx context.Context, lost map[signedBy]sign.Signature, e
 					fresh = append(fresh, signatureValues(g))
 				}
 			default:
-				if f.arrived[by] = true; merging {
+				f.arrived[by], f.renewed[by] = true, true
+				if merging {
 					f.restore["signatures"] = append(f.restore["signatures"], signatureValues(g))
 				}
 				delete(lost, by)
@@ -135,7 +136,13 @@ func (f *sift) arrivals(ctx context.Context, lost map[signedBy]sign.Signature, e
 // signature before the merge.
 func (f *sift) signed(ctx context.Context, rows []signedBy) (signed, known map[signedBy]bool, err error) {
 	signed, known = map[signedBy]bool{}, map[signedBy]bool{}
-	before, err := signaturesOf(ctx, f.tx, f.ours, rows)
+	var older []signedBy
+	for _, r := range rows {
+		if !f.arrived[r] || f.renewed[r] {
+			older = append(older, r)
+		}
+	}
+	before, err := signaturesOf(ctx, f.tx, f.ours, older)
 	for _, r := range rows {
 		g, ok := before[r]
 		known[r] = ok
