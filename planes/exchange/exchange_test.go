@@ -13,6 +13,7 @@ import (
 	"gastown/planes/doltdb"
 	"gastown/planes/doltdb/doltdbtest"
 	"gastown/sync/share"
+	"gastown/sync/sign"
 	"gastown/town"
 )
 
@@ -40,7 +41,31 @@ func newStore(t testing.TB, id town.ID) *Store {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return closing(t, s)
+	return closing(t, s.signing(t))
+}
+
+// everyKey has the keys of the Towns in tests, and everyRing what others know of them.
+var (
+	everyKey  = map[town.ID]*sign.Keys{}
+	everyRing = sign.Ring{}
+)
+
+func keysOf(t testing.TB, id town.ID) *sign.Keys {
+	t.Helper()
+	if everyKey[id] == nil {
+		k, err := sign.NewKeys(id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		everyKey[id], everyRing[id] = k, []sign.Public{k.Public()}
+	}
+	return everyKey[id]
+}
+
+// signing gives a store the keys of its Town, and those of all others.
+func (s *Store) signing(t testing.TB) *Store {
+	s.Keys, s.Ring = keysOf(t, s.Town), everyRing
+	return s
 }
 
 func (s *Store) clone(t testing.TB, id town.ID) *Store {
@@ -49,11 +74,11 @@ func (s *Store) clone(t testing.TB, id town.ID) *Store {
 	if err := s.Push(t.Context(), "origin", mirror); err != nil {
 		t.Fatal(err)
 	}
-	c, err := Clone(t.Context(), options(t), "origin", mirror, uuid, id)
+	c, err := Clone(t.Context(), options(t), "origin", mirror, uuid, id, everyRing)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return closing(t, c)
+	return closing(t, c.signing(t))
 }
 
 func record(id, title string, more ...string) share.Record {
@@ -129,6 +154,18 @@ func (s *Store) titles(t testing.TB, name string) []string {
 	return list
 }
 
+// rowsOf lists every row of records, with its owner.
+func (s *Store) rowsOf(t testing.TB) (all []string, err error) {
+	err = s.db.View(t.Context(), func(tx *doltdb.Tx) error {
+		return tx.Each(t.Context(), func(rows *doltdb.Rows) error {
+			r, err := scanRow(rows)
+			all = append(all, fmt.Sprint(r.town, " ", r.ID, " ", r.Values, " ", r.stored, " ", r.seal))
+			return err
+		}, "SELECT "+columns("")+" FROM beads ORDER BY town, id")
+	})
+	return all, err
+}
+
 // The definitions required of a store that arrives are those that our
 // migrations make.
 func TestDefinitionsAreThoseOfTheMigrations(t *testing.T) {
@@ -191,7 +228,7 @@ func TestReading(t *testing.T) {
 	if _, err := shelf.Get(t.Context(), "a", "gt-9"); !errors.Is(err, doltdb.ErrNoRows) {
 		t.Error(err)
 	}
-	s.exec(t, "INSERT INTO towns VALUES ('b', 'town-a')")
+	s.exec(t, "INSERT INTO towns (id, name) VALUES ('b', 'town-a')", "INSERT INTO beads (town, id, digest) VALUES ('b', 'gt-1', 'x')")
 	if err := shelf.List(t.Context(), "town-a", Filter{}, nil); !errors.Is(err, ErrTown) || !strings.Contains(town.Next(err), "a, b") {
 		t.Error(err)
 	}
@@ -307,12 +344,12 @@ func TestTheNameBelongsToItsTown(t *testing.T) {
 					t.Errorf("records: %v, %v", own, err)
 				}
 				// The next publication names the Town, where nothing else did.
-				named, err := older.Named(t.Context(), "town-a")
+				named, err := older.Settled(t.Context(), "town-a")
 				if err != nil || named != (len(members) == 1) {
 					t.Errorf("named: %v, %v", named, err)
 				}
 				older.publish(t, nil)
-				if named, err := older.Named(t.Context(), "town-a"); err != nil || !named {
+				if named, err := older.Settled(t.Context(), "town-a"); err != nil || !named {
 					t.Errorf("named after a publication: %v, %v", named, err)
 				}
 			})
@@ -336,8 +373,9 @@ func TestLiesAboutAThird(t *testing.T) {
 	if _, err := c.take(t, mirror); err != nil {
 		t.Fatal(err)
 	}
-	if got := c.titles(t, "town-a"); !slices.Equal(got, []string{"gt-1 x"}) {
-		t.Errorf("c did not take what came: %v", got)
+	// Neither lie is signed, so neither stays where they meet.
+	if own, err := c.rowsOf(t); err != nil || len(own) != 0 {
+		t.Errorf("c holds %v, %v", own, err)
 	}
 	if err := c.Push(t.Context(), "origin", mirror); err != nil {
 		t.Fatal(err)
@@ -345,8 +383,18 @@ func TestLiesAboutAThird(t *testing.T) {
 	if _, err := a.take(t, mirror); err != nil {
 		t.Fatal(err)
 	}
-	if got := a.titles(t, "town-a"); !slices.Equal(got, []string{"gt-1 one", "gt-2 two"}) {
-		t.Errorf("%v", got)
+	if err := a.Push(t.Context(), "origin", mirror); err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range []*Store{b, c} {
+		if _, err := s.take(t, mirror); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, s := range []*Store{a, b, c} {
+		if got := s.titles(t, "town-a"); !slices.Equal(got, []string{"gt-1 one", "gt-2 two"}) {
+			t.Errorf("%s: %v", s.Town, got)
+		}
 	}
 }
 
@@ -369,8 +417,8 @@ func TestHostileRowsAreRefused(t *testing.T) {
 		"owner with bell": {with("b\x07", "gt-1", "one"), "owner"},
 		"long":            {"INSERT INTO beads (town, id, digest, description) VALUES ('b', 'gt-1', '', REPEAT('x', 1048577))", "too long"},
 		"status":          {"INSERT INTO beads (town, id, digest, status) VALUES ('b', 'gt-1', '', 'Not A Word')", "word"},
-		"town name":       {"INSERT INTO towns VALUES ('b', 'Two Words')", "name"},
-		"town id":         {"INSERT INTO towns VALUES ('b\x07', 'fine')", "not a Town"},
+		"town name":       {"INSERT INTO towns (id, name) VALUES ('b', 'Two Words')", "name"},
+		"town id":         {"INSERT INTO towns (id, name) VALUES ('b\x07', 'fine')", "not a Town"},
 		"another table":   {"CREATE TABLE more (a INT PRIMARY KEY)", "has a table"},
 		"another column":  {"ALTER TABLE beads ADD COLUMN more INT", "definition"},
 		"no table":        {"DROP TABLE towns", "removed"},
@@ -378,7 +426,7 @@ func TestHostileRowsAreRefused(t *testing.T) {
 		"trigger":         {"CREATE TRIGGER tr BEFORE INSERT ON beads FOR EACH ROW SET NEW.title = 'x'", "has a table"},
 		"meta":            {"INSERT INTO meta VALUES ('a', 'b')", "2 rows"},
 		"uuid":            {"UPDATE meta SET v = 'other'", "another store"},
-		"migration":       {"INSERT INTO schema_migrations VALUES (2, 'x', 'y')", "schema"},
+		"migration":       {"INSERT INTO schema_migrations VALUES (3, 'x', 'y')", "schema"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			a := newStore(t, "a")
@@ -405,7 +453,7 @@ func TestHostileRowsAreRefused(t *testing.T) {
 				t.Errorf("something was changed: %v", err)
 			}
 			dir := filepath.Join(t.TempDir(), "exchange")
-			if _, err := Clone(t.Context(), doltdb.Options{Dir: dir, Actor: town.Actor{Name: "x"}}, "origin", mirror, uuid, "c"); err == nil {
+			if _, err := Clone(t.Context(), doltdb.Options{Dir: dir, Actor: town.Actor{Name: "x"}}, "origin", mirror, uuid, "c", everyRing); err == nil {
 				t.Error("a copy of it was taken")
 			}
 			if err := os.RemoveAll(dir); err != nil {
@@ -424,7 +472,7 @@ func TestStoreOfAnotherFederation(t *testing.T) {
 	if err := a.Push(t.Context(), "origin", mirror); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Clone(t.Context(), options(t), "origin", mirror, "exchange-2", "b"); !errors.Is(err, doltdb.ErrOtherStore) {
+	if _, err := Clone(t.Context(), options(t), "origin", mirror, "exchange-2", "b", everyRing); !errors.Is(err, doltdb.ErrOtherStore) {
 		t.Fatal(err)
 	}
 }

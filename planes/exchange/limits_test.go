@@ -25,7 +25,11 @@ func (s *Store) fillWith(t *testing.T, owner town.ID, from, n int) {
 		_, err := tx.WriteRows(t.Context(), doltdb.Into{Mode: doltdb.Insert, Table: "beads", Columns: columns("")}, func(yield func([]any) bool) {
 			for i := from; i < from+n; i++ {
 				r := row{town: owner, Record: share.Record{ID: fmt.Sprintf("gt-%d", i), Values: map[string]string{"title": fmt.Sprint("bead ", i), "status": "open", "priority": "2"}}}
-				if !yield(r.values()) {
+				var err error
+				if r.seal, err = s.next(beads.name, r.register(), register{}); err != nil {
+					t.Fatal(err)
+				}
+				if !yield(r.columnValues()) {
 					return
 				}
 			}

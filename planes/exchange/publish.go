@@ -2,7 +2,6 @@ package exchange
 
 import (
 	"context"
-	"errors"
 	"slices"
 	"strings"
 
@@ -11,7 +10,7 @@ import (
 	"gastown/town"
 )
 
-// batchRows is how many rows one statement deletes at most.
+// batchRows is how many rows one statement deletes or copies at most.
 const batchRows = 500
 
 // Own returns the digest of each record of this Town in the exchange, by id.
@@ -31,86 +30,144 @@ func (s *Store) Own(ctx context.Context, revision string) (map[string]town.Diges
 	return digests, err
 }
 
-// Publish writes records of this Town and removes others, in one commit. name
+// Publish writes records of this Town and withdraws others, signed, in one commit. name
 // is the Town's; other Towns see it as long as the Town shares anything. Every
-// record must pass its Check. It returns "" when there was nothing to do.
+// record must pass its Check. Records that the Town's present key has not signed are signed
+// again. It returns "" when there was nothing to do.
 func (s *Store) Publish(ctx context.Context, name string, put []share.Record, remove []string) (commit string, err error) {
+	if s.Keys.Count() == 0 {
+		return "", town.Fail("share records", "make .gt/keys readable and writable", "%w: this Town has no key to sign them with", town.ErrRefused)
+	}
 	for _, r := range put {
 		if err := r.Check(); err != nil {
 			return "", err
 		}
 	}
-	return s.db.Update(ctx, s.message(publishedBy+name), func(tx *doltdb.Tx) error {
-		if err := drop(ctx, tx, s.Town, remove); err != nil {
+	return s.db.Update(ctx, "records of Town "+name, func(tx *doltdb.Tx) error {
+		here, err := s.ownRegisters(ctx, tx)
+		if err != nil {
 			return err
 		}
-		rows := make([]row, len(put))
-		for i, r := range put {
-			rows[i] = row{town: s.Town, Record: r}
+		var rows []row
+		for _, r := range put {
+			rows = append(rows, row{town: s.Town, Record: r})
 		}
-		if err := write(ctx, tx, rows); err != nil {
+		for _, id := range remove {
+			rows = append(rows, row{town: s.Town, Record: share.Record{ID: id}, withdrawn: true})
+		}
+		if err := s.write(ctx, tx, rows, here); err != nil {
+			return err
+		}
+		for _, r := range rows {
+			delete(here, r.ID)
+		}
+		if err := s.signAgain(ctx, tx, here); err != nil {
 			return err
 		}
 		return s.register(ctx, tx, name)
 	})
 }
 
-// Named reports whether the table of Towns has this Town under the name, as long as it
-// shares anything.
-func (s *Store) Named(ctx context.Context, name string) (named bool, err error) {
-	err = s.db.View(ctx, func(tx *doltdb.Tx) error {
-		var records, rows int
-		err := tx.QueryRow(ctx, "SELECT (SELECT COUNT(*) FROM beads WHERE town = ?), (SELECT COUNT(*) FROM towns WHERE id = ? AND name = ?)",
-			string(s.Town), string(s.Town), name).Scan(&records, &rows)
-		named = records == 0 || rows == 1
+// ownRegisters reads this Town's rows without their values.
+func (s *Store) ownRegisters(ctx context.Context, tx *doltdb.Tx) (map[string]register, error) {
+	here := map[string]register{}
+	err := tx.Each(ctx, func(r *doltdb.Rows) error {
+		list, err := scanRegisters(r, 1)
+		if err == nil {
+			here[list[0].id] = *list[0]
+		}
 		return err
-	})
-	return named, err
+	}, "SELECT "+beads.list("")+" FROM beads WHERE town = ?", string(s.Town))
+	return here, err
 }
 
-// drop deletes rows of a Town.
-func drop(ctx context.Context, tx *doltdb.Tx, owner town.ID, ids []string) error {
-	for part := range slices.Chunk(ids, batchRows) {
-		args := []any{string(owner)}
-		for _, id := range part {
-			args = append(args, id)
+// signAgain signs the records among these rows that the Town's present key has not signed.
+func (s *Store) signAgain(ctx context.Context, tx *doltdb.Tx, here map[string]register) error {
+	var stale []cell
+	for id, r := range here {
+		if r.value != "" && r.signer != s.Keys.Public() {
+			stale = append(stale, cell{beads.name, s.Town, id})
 		}
-		if _, err := tx.Exec(ctx, "DELETE FROM beads WHERE town = ? AND id IN ("+marks(len(part))+")", args...); err != nil {
+	}
+	return beads.groups(stale, func(where string, args []any) error {
+		var rows []row
+		err := tx.Each(ctx, func(r *doltdb.Rows) error {
+			found, err := scanRow(r)
+			rows = append(rows, found)
+			return err
+		}, "SELECT "+columns("")+" FROM beads"+where, args...)
+		if err != nil {
 			return err
 		}
-	}
-	return nil
+		return s.write(ctx, tx, rows, here)
+	})
 }
 
-// register adds the Town to the table of Towns with its first record, and
-// removes it with its last.
+// MaySign reports whether other Towns take what this Town signs: whether its present key is
+// the one that the federation knows.
+func (s *Store) MaySign() bool { return s.accepts(s.Town, s.Keys.Public()) }
+
+// Settled reports whether the present key of this Town has signed all its records and,
+// as long as it shares any, that name for it.
+func (s *Store) Settled(ctx context.Context, name string) (settled bool, err error) {
+	err = s.db.View(ctx, func(tx *doltdb.Tx) error {
+		var records, signed, named int
+		id, signer := string(s.Town), string(s.Keys.Public())
+		err := tx.QueryRow(ctx, "SELECT (SELECT COUNT(*) FROM beads WHERE town = ? AND "+live+"), (SELECT COUNT(*) FROM beads WHERE town = ? AND "+live+
+			" AND signer = ?), (SELECT COUNT(*) FROM towns WHERE id = ? AND name = ? AND signer = ?)", id, id, signer, id, name, signer).Scan(&records, &signed, &named)
+		settled = records == signed && (records == 0 || named == 1)
+		return err
+	})
+	return settled, err
+}
+
+// register signs the Town's name, once it shares records.
 func (s *Store) register(ctx context.Context, tx *doltdb.Tx, name string) error {
 	var n int
-	if err := tx.QueryRow(ctx, "SELECT COUNT(*) FROM beads WHERE town = ?", string(s.Town)).Scan(&n); err != nil {
+	if err := tx.QueryRow(ctx, "SELECT COUNT(*) FROM beads WHERE town = ? AND "+live, string(s.Town)).Scan(&n); err != nil || n == 0 {
 		return err
 	}
-	if n == 0 {
-		_, err := tx.Exec(ctx, "DELETE FROM towns WHERE id = ?", string(s.Town))
+	r := register{town: s.Town, value: name}
+	var here register
+	err := tx.Each(ctx, func(rows *doltdb.Rows) error {
+		list, err := scanRegisters(rows, 1)
+		if err == nil {
+			here = *list[0]
+		}
+		return err
+	}, "SELECT "+members.list("")+" FROM towns WHERE id = ?", string(s.Town))
+	if err != nil || here.value == name && here.signer == s.Keys.Public() {
 		return err
 	}
-	var known string
-	err := tx.QueryRow(ctx, "SELECT name FROM towns WHERE id = ?", string(s.Town)).Scan(&known)
-	if err != nil && !errors.Is(err, doltdb.ErrNoRows) || err == nil && known == name {
+	if r.seal, err = s.next(members.name, r, here); err != nil {
 		return err
 	}
-	_, err = tx.Exec(ctx, "REPLACE INTO towns (id, name) VALUES (?, ?)", string(s.Town), name)
+	_, err = tx.Exec(ctx, "REPLACE INTO towns ("+commas(members.columns)+") VALUES (?, ?, ?, ?, ?)", append([]any{string(s.Town), name}, r.seal.values()...)...)
 	return err
 }
 
 func marks(n int) string { return strings.TrimSuffix(strings.Repeat("?, ", n), ", ") }
 
-// write puts rows in the order of their key.
-func write(ctx context.Context, tx *doltdb.Tx, rows []row) error {
-	rows = slices.SortedFunc(slices.Values(rows), func(a, b row) int { return strings.Compare(a.ID, b.ID) })
-	into := doltdb.Into{Mode: doltdb.Replace, Table: "beads", Columns: columns("")}
-	_, err := tx.WriteRows(ctx, into, func(yield func([]any) bool) {
-		for _, r := range rows {
-			if !yield(r.values()) {
+// write puts rows of this Town in the order of their key, each signed with a higher
+// revision than the one that is here. A row that is here already stays.
+func (s *Store) write(ctx context.Context, tx *doltdb.Tx, rows []row, here map[string]register) (err error) {
+	var changed []row
+	for _, r := range rows {
+		was, known := here[r.ID]
+		want := r.register()
+		if r.withdrawn && (!known || was.value == "") || known && was.value == want.value && was.signer == s.Keys.Public() {
+			continue
+		}
+		if r.seal, err = s.next(beads.name, want, was); err != nil {
+			return err
+		}
+		changed = append(changed, r)
+	}
+	slices.SortFunc(changed, func(a, b row) int { return strings.Compare(a.ID, b.ID) })
+	into := doltdb.Into{Mode: doltdb.Replace, Table: beads.name, Columns: columns("")}
+	_, err = tx.WriteRows(ctx, into, func(yield func([]any) bool) {
+		for _, r := range changed {
+			if !yield(r.columnValues()) {
 				return
 			}
 		}

@@ -1,6 +1,7 @@
 package exchange
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -51,7 +52,7 @@ func (s *Store) members(ctx context.Context) (all []Member, err error) {
 			err := r.Scan((*string)(&m.ID), &m.Name)
 			all = append(all, m)
 			return err
-		}, "SELECT id, name FROM towns ORDER BY name, id")
+		}, "SELECT id, name FROM towns WHERE EXISTS (SELECT 1 FROM beads WHERE town = towns.id AND "+live+") ORDER BY name, id")
 	})
 	return all, err
 }
@@ -59,7 +60,7 @@ func (s *Store) members(ctx context.Context) (all []Member, err error) {
 // Others counts the records of other Towns.
 func (s *Store) Others(ctx context.Context) (n int, err error) {
 	err = s.db.View(ctx, func(tx *doltdb.Tx) error {
-		return tx.QueryRow(ctx, "SELECT COUNT(*) FROM beads WHERE town <> ?", string(s.Town)).Scan(&n)
+		return tx.QueryRow(ctx, "SELECT COUNT(*) FROM beads WHERE town <> ? AND "+live, string(s.Town)).Scan(&n)
 	})
 	return n, err
 }
@@ -71,7 +72,7 @@ func (s *Store) list(ctx context.Context, id town.ID, f Filter, shown func(row) 
 	err := s.db.View(ctx, func(tx *doltdb.Tx) error {
 		return tx.Each(ctx, func(rows *doltdb.Rows) error {
 			r, err := scanRow(rows)
-			if err != nil || !shown(r) || !f.matches(r) {
+			if err != nil || !shown(r) || !f.matches(r) || s.denied(r) != "" {
 				return err
 			}
 			if err := yield(r); err != nil {
@@ -81,12 +82,20 @@ func (s *Store) list(ctx context.Context, id town.ID, f Filter, shown func(row) 
 				return errEnough
 			}
 			return nil
-		}, "SELECT "+columns("")+" FROM beads WHERE town = ? ORDER BY COALESCE(priority, '9'), COALESCE(updated_at, '') DESC, id", string(id))
+		}, "SELECT "+columns("")+" FROM beads WHERE town = ? AND "+live+" ORDER BY COALESCE(priority, '9'), COALESCE(updated_at, '') DESC, id", string(id))
 	})
 	if errors.Is(err, errEnough) {
 		return nil
 	}
 	return err
+}
+
+// denied says why a record may not enter this Town; "" if it may.
+func (s *Store) denied(r row) string {
+	if s.denies == nil || r.town == s.Town {
+		return ""
+	}
+	return s.denies(r.town, r.ID, cmp.Or(r.Values["created_by"], r.Values["owner"]))
 }
 
 var errEnough = errors.New("enough")

@@ -21,7 +21,7 @@ func (s *Store) salvaging(remote, uuid string) doltdb.Salvaging {
 	return doltdb.Salvaging{
 		Shape: shape,
 		Accepts: func(ctx context.Context, tx *doltdb.Tx, base, revision string) error {
-			err := s.checkAll(ctx, tx, remote, uuid, base, revision, &Arrival{})
+			_, err := s.checkAll(ctx, tx, remote, uuid, base, revision)
 			if err != nil && ctx.Err() == nil && town.Next(err) == "" {
 				return doltdb.Refuse(remote, "it cannot be read: %w", err)
 			}
@@ -37,7 +37,7 @@ func (s *Store) salvaging(remote, uuid string) doltdb.Salvaging {
 				return err
 			},
 		}, {
-			Name: "towns", Keys: []string{"id"}, Columns: []string{"id", "name"}, List: "to_id, to_name", Check: checkMember,
+			Name: "towns", Keys: []string{"id"}, Columns: members.columns, List: "to_" + strings.Join(members.columns, ", to_"), Check: checkMember,
 		}},
 	}
 }
@@ -65,5 +65,5 @@ func Copy(ctx context.Context, opts doltdb.Options, remote, mirror string, id to
 	if err != nil {
 		return nil, err
 	}
-	return wrap(db, opts, id), nil
+	return wrap(db, opts, "", id), nil
 }

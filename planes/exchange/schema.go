@@ -24,7 +24,17 @@ var migrations = []doltdb.Migration{{
 			assignee VARCHAR(255), owner VARCHAR(255), created_by VARCHAR(255), external_ref VARCHAR(255),
 			labels TEXT(65536), PRIMARY KEY (town, id))`,
 	},
+}, {
+	// Each row is signed by the Town that it belongs to; see register.go.
+	Name: "signed rows",
+	Statements: []string{
+		`ALTER TABLE beads ADD COLUMN revision BIGINT, ADD COLUMN signer CHAR(64), ADD COLUMN signature CHAR(128)`,
+		`ALTER TABLE towns ADD COLUMN revision BIGINT, ADD COLUMN signer CHAR(64), ADD COLUMN signature CHAR(128)`,
+	},
 }}
+
+// stepSigned is the step with which rows got signatures.
+const stepSigned = 2
 
 // shape is what a store that arrives must look like.
 var shape = doltdb.Shape{Plane: "exchange", Steps: migrations, Tables: []map[string]town.Digest{{
@@ -32,4 +42,7 @@ var shape = doltdb.Shape{Plane: "exchange", Steps: migrations, Tables: []map[str
 	"meta":              "9e8c044a6dc79016acd581674a43b92c2d250c3b1e198ac95c31778faabb77f2",
 	"schema_migrations": "8743370880ac67bbc104af54fbcf5c7651af6dc76f4176691b360a346ad6b16c",
 	"towns":             "58af6155303f8847fe02713099000441cf45e5193e34f153678f3369274f8dd2",
+}, {
+	"beads": "7bef2a8fd141f17da7e0132b5511d3620e4cb2b4814ba3ebca5016b76cadcb87",
+	"towns": "54f94e1ba1170a9302f4eb5126d051fe776c181cebfb3f27f6296abcaae0f2e3",
 }}}

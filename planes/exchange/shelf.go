@@ -62,6 +62,14 @@ func (sh Shelf) Hide(towns []town.ID) {
 	}
 }
 
+// Admit has the Shelf leave out records of other Towns that may not enter this one. denies
+// says why a record may not; "" if it may. author is whom the record names, if anybody.
+func (sh Shelf) Admit(denies func(owner town.ID, id, author string) string) {
+	for _, s := range sh {
+		s.denies = denies
+	}
+}
+
 // Close closes the stores. It is safe to call once.
 func (sh Shelf) Close() (err error) {
 	for _, s := range sh {
@@ -191,7 +199,7 @@ func (sh Shelf) newest(ctx context.Context, id town.ID) (map[string]place, error
 					all[bead] = p
 				}
 				return err
-			}, "SELECT id, COALESCE(updated_at, ''), "+countValues+" FROM beads WHERE town = ?", string(id))
+			}, "SELECT id, COALESCE(updated_at, ''), "+countValues+" FROM beads WHERE town = ? AND "+live, string(id))
 		})
 		if err != nil {
 			return nil, err
@@ -216,17 +224,26 @@ func (sh Shelf) Get(ctx context.Context, name, id string) (Record, error) {
 		return Record{}, err
 	}
 	var found []row
+	denied := ""
 	for _, s := range in {
 		err := s.db.View(ctx, func(tx *doltdb.Tx) error {
 			return tx.Each(ctx, func(rows *doltdb.Rows) error {
 				r, err := scanRow(rows)
-				found = append(found, r)
+				if why := s.denied(r); why != "" {
+					denied = why
+				} else if err == nil {
+					found = append(found, r)
+				}
 				return err
-			}, "SELECT "+columns("")+" FROM beads WHERE town = ? AND id = ?", string(m.ID), id)
+			}, "SELECT "+columns("")+" FROM beads WHERE town = ? AND id = ? AND "+live, string(m.ID), id)
 		})
 		if err != nil {
 			return Record{}, err
 		}
+	}
+	if len(found) == 0 && denied != "" {
+		return Record{}, town.Fail("show "+m.Name+"/"+town.Clip(id, 64), "gt federation towns shows which Towns are trusted",
+			"%w: the record may not enter this Town: %s", town.ErrRefused, denied)
 	}
 	if len(found) == 0 {
 		return Record{}, town.Fail("show "+m.Name+"/"+town.Clip(id, 64), "bd list --town "+m.Name+" shows what it shares",

@@ -66,7 +66,7 @@ func TestShelfPassesOverWhatIsNotThere(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		s.publish(t, []share.Record{record("gt-1", "of "+o.uuid)})
+		s.signing(t).publish(t, []share.Record{record("gt-1", "of "+o.uuid)})
 		if err := s.Close(); err != nil {
 			t.Fatal(err)
 		}

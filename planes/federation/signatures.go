@@ -178,6 +178,24 @@ func (s *Store) ownKeys(ctx context.Context, tx *doltdb.Tx) (known int, err erro
 	return len(links), nil
 }
 
+// Ring reads the keys of all Towns at a revision; "" is the tip.
+func (s *Store) Ring(ctx context.Context, revision string) (ring sign.Ring, err error) {
+	err = s.db.View(ctx, func(tx *doltdb.Tx) error {
+		ring = sign.Ring{}
+		if revision != "" {
+			if steps, err := tx.Migrations(ctx, revision); err != nil || len(steps) < stepSigned {
+				return err
+			}
+		}
+		links, err := readLinks(ctx, tx, revision, "")
+		for _, l := range links {
+			ring[l.Town] = append(ring[l.Town], l.Public)
+		}
+		return err
+	})
+	return ring, err
+}
+
 // at makes a table reference read a revision; "" is the session's own state.
 func at(revision string) (string, error) {
 	if revision == "" {

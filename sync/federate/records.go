@@ -5,8 +5,10 @@ import (
 	"errors"
 
 	"gastown/planes/exchange"
+	"gastown/planes/federation"
 	"gastown/sync/records"
 	"gastown/sync/share"
+	"gastown/sync/sign"
 )
 
 // ErrRecords reports a call that did everything but take over the records that
@@ -33,8 +35,36 @@ func (e *Engine) sharing() *records.Sharing {
 		Layout: e.opts.Layout, Town: exchange.Member{ID: e.opts.ID, Name: e.opts.Name}, Actor: e.opts.Actor,
 		Membership: e.opts.Stores, Ledger: e.opts.Ledger, Approver: e.opts.Approver,
 		Wait: e.opts.Wait, Command: e.opts.Command, Now: e.opts.Now, Step: e.step,
+		Keys:    func() (*sign.Keys, error) { return sign.Load(e.opts.Layout.Keys(), e.opts.ID) },
 		Checked: func(n int64) { e.progress(phases["check records"], n, 0, "records") },
 	})
+}
+
+// keyRing is what the federation plane says of the keys of Towns, read when its files had
+// that sign.
+type keyRing struct {
+	sign string
+	keys sign.Ring
+}
+
+// readRing reads the keys of all Towns. A call that leaves the federation plane alone does not
+// publish the keys in it, so for it those count that the remote is known to have.
+func (s *session) readRing(ctx context.Context) (sign.Ring, error) {
+	if sign := s.planeSign(); sign != "" && sign == s.ring.sign {
+		return s.ring.keys, nil
+	}
+	s.ring.sign = s.planeSign()
+	err := s.Read(ctx, func(plane *federation.Store) (err error) {
+		revision := ""
+		if s.opts.OnlyLedger && s.state.Commit != "" {
+			if revision, err = plane.Known(ctx, s.state.Commit); err != nil {
+				return err
+			}
+		}
+		s.ring.keys, err = plane.Ring(ctx, revision)
+		return err
+	})
+	return s.ring.keys, err
 }
 
 // pullRecords merges the records that arrived with the last fetch. Refused records

@@ -10,6 +10,7 @@ import (
 	"gastown/planes/exchange"
 	"gastown/planes/ledger"
 	"gastown/sync/share"
+	"gastown/sync/sign"
 	"gastown/town"
 )
 
@@ -48,7 +49,10 @@ func TestTheExchangeIsCollected(t *testing.T) {
 		if err := s.Push(t.Context(), "other", mirror); err != nil {
 			return err
 		}
-		other, err = exchange.Clone(t.Context(), a.exchangeDir(filepath.Join(tempDir(t), "exchange")), "other", mirror, a.exchangeUUID(), "id-other")
+		other, err = exchange.Clone(t.Context(), a.exchangeDir(filepath.Join(tempDir(t), "exchange")), "other", mirror, a.exchangeUUID(), "id-other", nil)
+		if err == nil {
+			other.Keys, err = sign.NewKeys("id-other")
+		}
 		return err
 	})
 	if err != nil {

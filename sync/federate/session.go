@@ -41,6 +41,8 @@ type session struct {
 	// records is the session's part for shared records; nil when none are
 	// exchanged.
 	records *records.Session
+	// ring has the keys of Towns; see readRing.
+	ring keyRing
 	// self says which directory of the Town this is. It is known when the mirror is
 	// open.
 	self instance.Note
@@ -185,7 +187,7 @@ func (s *session) openMirror(ctx context.Context) (err error) {
 	})
 	if err == nil && s.opts.Ledger != nil {
 		s.records, err = s.sharing().Begin(ctx, records.Link{
-			Remote: s.remote, Mirror: s.mirror, State: &s.state.Shared, Save: s.save, Speaks: s.speaksFor,
+			Remote: s.remote, Mirror: s.mirror, State: &s.state.Shared, Save: s.save, Speaks: s.speaksFor, Ring: s.readRing,
 		})
 	}
 	if err == nil && (s.mirror.Mended() || s.records.Mended()) {

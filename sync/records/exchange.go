@@ -67,6 +67,25 @@ func (r *Sharing) withAs(ctx context.Context, remote string, owner town.ID, fn f
 	return fn(x)
 }
 
+// withSigned is withAs for writing and merging: with the keys of all Towns.
+func (s *Session) withSigned(ctx context.Context, owner town.ID, fn func(*exchange.Store) error) error {
+	keys, err := s.opts.Keys()
+	if err != nil {
+		return err
+	}
+	if has, err := s.has(s.link.Remote.Name); err != nil || !has {
+		return cmp.Or(err, errNoExchange)
+	}
+	ring, err := s.link.Ring(ctx)
+	if err != nil {
+		return err
+	}
+	return s.withAs(ctx, s.link.Remote.Name, owner, func(x *exchange.Store) error {
+		x.Keys, x.Ring = keys, ring
+		return fn(x)
+	})
+}
+
 // sign is the sign of the files of the exchange; "" where there is none.
 func (s *Session) sign() string { return s.signOf(s.link.Remote.Name) }
 
@@ -171,7 +190,11 @@ func (s *Session) copyMirror(ctx context.Context) (retired string, err error) {
 		return "", err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(filepath.Dir(dir))) }()
-	x, err := exchange.Clone(ctx, s.database(dir), remote, s.mirror.Dir(), s.uuid(), s.opts.Town.ID)
+	ring, err := s.link.Ring(ctx)
+	if err != nil {
+		return "", err
+	}
+	x, err := exchange.Clone(ctx, s.database(dir), remote, s.mirror.Dir(), s.uuid(), s.opts.Town.ID, ring)
 	if err != nil {
 		return "", err
 	}

@@ -8,6 +8,7 @@ import (
 
 	"gastown/sync/gitremote"
 	"gastown/sync/share"
+	"gastown/sync/sign"
 	"gastown/town"
 )
 
@@ -35,6 +36,8 @@ type Plan struct {
 	commit string
 	// sign is that of the exchange's files when it was closed.
 	sign string
+	// signer is the key that signs the records, once they were looked at.
+	signer sign.Public
 }
 
 // Plan decides which records a push sends, and has a person approve rules that are
@@ -126,6 +129,9 @@ func (p *Plan) unchanged(ctx context.Context) (same bool, err error) {
 	s, st := p.session, p.session.state()
 	if !p.exists || st.Head == "" || st.Rules != p.rules.Digest() || len(p.rules) > 0 && st.At != s.link.Remote.URL {
 		return false, nil
+	}
+	if keys, err := s.opts.Keys(); err != nil || keys.Public() != st.Signer {
+		return false, err
 	}
 	l, err := s.opts.Ledger.OpenLedger(ctx)
 	if err != nil {

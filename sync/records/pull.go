@@ -10,6 +10,7 @@ import (
 	"gastown/planes/doltdb"
 	"gastown/planes/exchange"
 	"gastown/sync/gitremote"
+	"gastown/town"
 )
 
 // Pulled is the outcome of Pull.
@@ -94,7 +95,8 @@ func (s *Session) bring(ctx context.Context, head string, older, dry bool, out *
 		out.Notes = append(out.Notes, "the records exchanged with "+s.link.Remote.Name+" were older than what was exchanged; they were brought back")
 	}
 	out.Records = arrival.Records
-	out.Changed = arrival.Records+arrival.OursTotal+len(arrival.Mine) > 0
+	out.Changed = arrival.Names || arrival.Records+arrival.OursTotal+arrival.RefusedTotal+len(arrival.Mine) > 0
+	out.Notes = append(out.Notes, refusedNotes(arrival)...)
 	if arrival.OursTotal > 0 {
 		out.Notes = append(out.Notes, putBack(arrival))
 	}
@@ -132,7 +134,7 @@ func (s *Session) merge(ctx context.Context, dry bool) (arrival exchange.Arrival
 	} else if !speaks {
 		owner = ""
 	}
-	err = s.withAs(ctx, s.link.Remote.Name, owner, func(x *exchange.Store) error {
+	err = s.withSigned(ctx, owner, func(x *exchange.Store) error {
 		var before string
 		if arrival, before, err = s.mergeInto(ctx, x, dry); err != nil || dry {
 			return err
@@ -243,6 +245,17 @@ func (s *Session) refGone(ctx context.Context, out *Pulled) error {
 	out.Notes = append(out.Notes, note)
 	out.Changed = true
 	return nil
+}
+
+// refusedNotes tell which rows of other Towns were not taken, and why.
+func refusedNotes(a exchange.Arrival) (notes []string) {
+	for _, r := range a.Refused {
+		notes = append(notes, fmt.Sprintf("%s was not taken: %s (it names Town %s)", town.Visible(r.Row), r.Reason, town.Clip(string(r.Town), 8)))
+	}
+	if more := a.RefusedTotal - len(a.Refused); more > 0 {
+		notes = append(notes, fmt.Sprintf("and %d more rows of shared records were not taken", more))
+	}
+	return notes
 }
 
 func putBack(a exchange.Arrival) string {

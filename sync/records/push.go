@@ -37,7 +37,10 @@ func (p *Plan) Stage(ctx context.Context) error {
 	s := p.session
 	defer s.opts.Step("stage records")()
 	write := func() error {
-		return s.with(ctx, s.link.Remote.Name, func(x *exchange.Store) error { return p.write(ctx, x) })
+		if !p.filled {
+			return s.with(ctx, s.link.Remote.Name, func(x *exchange.Store) error { return p.write(ctx, x) })
+		}
+		return s.withSigned(ctx, s.opts.Town.ID, func(x *exchange.Store) error { return p.write(ctx, x) })
 	}
 	err := write()
 	if errors.Is(err, errNoExchange) || errors.Is(err, errUnpublished) {
@@ -109,11 +112,19 @@ func (p *Plan) writeRows(ctx context.Context, x *exchange.Store) (commit string,
 	if len(p.waiting) > 0 && len(gone) == 0 {
 		return "", true, nil
 	}
-	named, err := x.Named(ctx, p.session.opts.Town.Name)
+	if !x.MaySign() {
+		if p.signer == "" && len(p.own)+len(put) > 0 {
+			p.session.notes = append(p.session.notes, cannotSign)
+		}
+		p.signer = x.Keys.Public()
+		return "", true, nil
+	}
+	p.signer = x.Keys.Public()
+	settled, err := x.Settled(ctx, p.session.opts.Town.Name)
 	if err != nil {
 		return "", false, err
 	}
-	if len(put)+len(gone) > 0 || !named {
+	if len(put)+len(gone) > 0 || !settled {
 		if commit, err = x.Publish(ctx, p.session.opts.Town.Name, put, gone); err != nil {
 			return "", false, err
 		}
@@ -132,6 +143,9 @@ func (p *Plan) writeRows(ctx context.Context, x *exchange.Store) (commit string,
 	p.put, p.gone = max(p.put, len(put)), max(p.gone, len(gone))
 	return commit, false, nil
 }
+
+// cannotSign says why records do not move.
+const cannotSign = "the federation does not know this Town's present key, or that the Town has revoked it, so its records are not shared (gt federation key; gt federation push)"
 
 // Reset drops from the mirror what was staged and not published.
 func (p *Plan) Reset(ctx context.Context) error {
@@ -174,5 +188,5 @@ func (p *Plan) Published() {
 		st.madeFromUnknown()
 		return
 	}
-	st.Rules, st.Ledger = p.rules.Digest(), p.head
+	st.Rules, st.Ledger, st.Signer = p.rules.Digest(), p.head, cmp.Or(p.signer, st.Signer)
 }

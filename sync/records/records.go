@@ -6,6 +6,7 @@ import (
 
 	"gastown/planes/exchange"
 	"gastown/planes/ledger"
+	"gastown/sync/sign"
 	"gastown/town"
 	"gastown/town/layout"
 )
@@ -67,6 +68,8 @@ type Options struct {
 	Wait    time.Duration
 	Command string
 	Now     func() time.Time
+	// Keys reads the keys with which this Town signs its records.
+	Keys func() (*sign.Keys, error)
 	// Checked is called now and then while records that arrived are checked, with how
 	// many were so far. May be nil.
 	Checked func(records int64)

@@ -7,6 +7,7 @@ import (
 	"gastown/planes/doltdb"
 	"gastown/planes/exchange"
 	"gastown/sync/gitremote"
+	"gastown/sync/sign"
 )
 
 // Link is what a session with a remote gives to the records that travel in it.
@@ -22,6 +23,9 @@ type Link struct {
 	// takes the Town's records as they come, like those of any other Town. It is called
 	// only while no database of the session is open.
 	Speaks func(context.Context) (bool, error)
+	// Ring reads the keys of all Towns, with which what arrives is checked. It is called
+	// like Speaks.
+	Ring func(context.Context) (sign.Ring, error)
 }
 
 // Session is the part of a session with a remote that is about records. It is

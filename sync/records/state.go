@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"gastown/sync/gitremote"
+	"gastown/sync/sign"
 	"gastown/town"
 )
 
@@ -33,6 +34,8 @@ type State struct {
 	// records at the remote were made from. Empty: find out at the next push.
 	Rules  town.Digest `json:"rules,omitempty"`
 	Ledger string      `json:"ledger,omitempty"`
+	// Signer is the key that has signed them.
+	Signer sign.Public `json:"signer,omitempty"`
 	// Adopted are records of this Town that came back from the remote and that no
 	// rule selects here. They are not taken back.
 	Adopted []string `json:"adopted,omitempty"`
@@ -76,7 +79,7 @@ func (st *State) try(commit string) {
 
 // madeFromUnknown forgets what this Town's records at the remote were made from,
 // so that the next push compares them with the ledger.
-func (st *State) madeFromUnknown() { st.Rules, st.Ledger = "", "" }
+func (st *State) madeFromUnknown() { st.Rules, st.Ledger, st.Signer = "", "", "" }
 
 // confirmed notes that the commit head of their ref holds the exchange as of commit.
 func (st *State) confirmed(head, commit string, r gitremote.Remote, exchangeUUID string) {

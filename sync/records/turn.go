@@ -29,7 +29,7 @@ func (p *Plan) Absorb(ctx context.Context, dir, from string) (added bool, err er
 	}
 	s := p.session
 	defer s.opts.Step("absorb records")()
-	err = s.with(ctx, s.link.Remote.Name, func(x *exchange.Store) error {
+	err = s.withSigned(ctx, s.opts.Town.ID, func(x *exchange.Store) error {
 		added, err = p.absorb(ctx, x, dir, from)
 		return errors.Join(err, x.Forget(ctx, turnRemote))
 	})
@@ -65,6 +65,7 @@ func (p *Plan) absorb(ctx context.Context, x *exchange.Store, dir, from string) 
 	if err != nil {
 		return false, err
 	}
+	s.notes = append(s.notes, refusedNotes(arrival)...)
 	tip, err := x.Merge(ctx, base, ours, theirs, "merge "+from, arrival)
 	if err != nil {
 		return false, err
