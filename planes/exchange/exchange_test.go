@@ -74,7 +74,7 @@ func (s *Store) clone(t testing.TB, id town.ID) *Store {
 	if err := s.Push(t.Context(), "origin", mirror); err != nil {
 		t.Fatal(err)
 	}
-	c, err := Clone(t.Context(), options(t), "origin", mirror, uuid, id, everyRing)
+	c, err := Clone(t.Context(), options(t), "origin", mirror, uuid, id, s.Ring)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -60,6 +60,21 @@ func (s *Store) Denies(w Arrival) string {
 	return s.Admits(w)
 }
 
+// Judge gives what Denies says of rows of other Towns by the plane as it is now, and that a
+// Town which has revoked its keys may write nothing. What it gives needs no open Store.
+func (s *Store) Judge(ctx context.Context) (func(Arrival) string, error) {
+	ring, err := s.Ring(ctx, "")
+	if err == nil {
+		err = s.db.View(ctx, func(tx *doltdb.Tx) error { return s.introduce(ctx, tx, "HEAD", ring) })
+	}
+	return func(w Arrival) string {
+		if keys := ring[w.Town]; len(keys) > 0 && keys[len(keys)-1] == sign.Revoked {
+			return "its Town has revoked its keys"
+		}
+		return s.Denies(w)
+	}, err
+}
+
 // introduce reads what tells apart the Towns that Denies is asked about.
 func (s *Store) introduce(ctx context.Context, tx *doltdb.Tx, revision string, ring sign.Ring) error {
 	if s.Admits == nil {

@@ -127,9 +127,12 @@ func (v *verification) ranks(ctx context.Context, valid map[signedBy]bool) error
 	}, "SELECT "+rankColumns+" FROM ranks")
 }
 
-func (v *verification) add(row Unverified) {
-	if v.out.UnsignedTotal++; len(v.out.Unsigned) < MaxUnverified {
-		v.out.Unsigned = append(v.out.Unsigned, row)
+func (v *verification) add(row Unverified) { v.out.Add(row) }
+
+// Add adds a row that its Town has not signed.
+func (v *Verification) Add(row Unverified) {
+	if v.UnsignedTotal++; len(v.Unsigned) < MaxUnverified {
+		v.Unsigned = append(v.Unsigned, row)
 	}
 }
 

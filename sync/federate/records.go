@@ -176,6 +176,29 @@ func (e *Engine) VerifyExchange(ctx context.Context, r Remote) error {
 	return e.sharing().Verify(ctx, r.Name)
 }
 
+// VerifyRecords adds to v which records that Towns share through these remotes are signed
+// by the Town that they name.
+func (e *Engine) VerifyRecords(ctx context.Context, remotes []Remote, v *federation.Verification) (err error) {
+	var ring sign.Ring
+	err = e.Read(ctx, func(plane *federation.Store) error {
+		ring, err = plane.Ring(ctx, "")
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	for _, r := range remotes {
+		signed, err := e.sharing().VerifySigned(ctx, r.Name, ring, func(u exchange.Unsigned) {
+			v.Add(federation.Unverified{Row: u.Row + " shared through " + r.Name, Town: u.Town, Author: u.Author, Reason: u.Reason})
+		})
+		if err != nil {
+			return err
+		}
+		v.Signed += signed
+	}
+	return nil
+}
+
 // PutExchangeAside moves an exchange that cannot be used to the retired stores,
 // and returns where it is. The next pull or push rebuilds it from the remote
 // and the ledger. It contacts nobody, and fails with town.ErrBusy while the

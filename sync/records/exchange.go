@@ -10,6 +10,7 @@ import (
 	"gastown/planes/doltdb"
 	"gastown/planes/exchange"
 	"gastown/sync/gitremote"
+	"gastown/sync/sign"
 	"gastown/town"
 	"gastown/town/durable"
 )
@@ -162,6 +163,20 @@ func (r *Sharing) Verify(ctx context.Context, remote string) error {
 		return nil
 	}
 	return err
+}
+
+// VerifySigned counts the records that were exchanged with a remote, and the names of Towns
+// there, which their Town has signed. It yields the others.
+func (r *Sharing) VerifySigned(ctx context.Context, remote string, ring sign.Ring, yield func(exchange.Unsigned)) (signed int, err error) {
+	err = r.with(ctx, remote, func(x *exchange.Store) error {
+		x.Ring = ring
+		signed, err = x.Verify(ctx, yield)
+		return err
+	})
+	if errors.Is(err, errNoExchange) {
+		return 0, nil
+	}
+	return signed, err
 }
 
 // create makes an empty exchange for a remote. One that is there is retired.

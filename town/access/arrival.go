@@ -46,7 +46,7 @@ type Writer struct {
 // of the registry, a bead with an owner): that is for whoever knows the row's owner. It
 // takes less than 5 us.
 //
-// Beads that arrive are not compared with it yet.
+// A record that may not enter stays where its Town shared it, and is not shown here.
 func (p *Policy) MayEnter(w Writer, kind, name string) Decision {
 	action := Enter(kind, name)
 	who := w.who()

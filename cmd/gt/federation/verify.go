@@ -14,7 +14,7 @@ import (
 
 func verifyCommand() shell.Command {
 	return shell.Command{
-		Name: "verify", Help: "Check the signatures of everything in the federation plane.",
+		Name: "verify", Help: "Check the signatures of everything in the federation plane, and of shared records.",
 		Examples: []string{"gt federation verify", "gt federation verify --json", "gt federation verify --vouch    # adopt what nobody signed"},
 		Planes:   []string{layout.Federation}, Permission: shell.MayReadFederation, Repeatable: true,
 		WritesWith: []string{"vouch"}, WritePermission: shell.MayWriteFederation,
@@ -43,6 +43,9 @@ func verify(ctx context.Context, call *shell.Call, vouch bool) error {
 		}
 		return err
 	})
+	if err == nil {
+		err = h.engine.VerifyRecords(ctx, h.Remotes(), &out)
+	}
 	if err != nil {
 		return err
 	}
