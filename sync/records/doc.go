@@ -4,8 +4,8 @@
 // Rules (sync/share) select records and their fields. What they select is
 // copied into an exchange (planes/exchange), a database that belongs to one
 // remote and lies on a Git ref of its own (gitremote.Space). A record is searched for
-// secrets (sync/leaks) before it is written there. Each Town owns its rows: a
-// row that another Town changed is put back.
+// secrets (sync/leaks) before it is written there. Each Town owns its rows,
+// and signs them: a row that another Town changed is put back.
 //
 // The package opens no connection. Its ref travels beside the federation's, in
 // the same fetch and the same push; sync/federate holds the remote's lock, makes
