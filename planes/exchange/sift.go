@@ -141,8 +141,8 @@ func (s *Store) decide(t table, p pair, holds, stands bool, a *Arrival) {
 	c := p.cell(t)
 	own := c.town == s.Town
 	higher := holds && (p.before == nil || !stands || p.after.above(*p.before))
-	// Of its own rows a Town also keeps those that it has not signed yet.
-	keep := stands || own && p.before != nil && !s.revoked(c.town)
+	// Of its own records a Town also keeps those that it will sign with its next push.
+	keep := stands || own && t.name == beads.name && p.before != nil && p.before.value != "" && !s.revoked(c.town)
 	why := ""
 	switch {
 	case higher, p.after == nil && !keep:

@@ -436,6 +436,10 @@ func TestHostileHistories(t *testing.T) {
 
 func hostileHistory(t *testing.T, rt *rapid.T) {
 	c := newCrowd(t, "a", "b", "c")
+	for _, s := range c.honest {
+		c.revise(s, string(s.Town)+"-1", "honest")
+		c.sync(t, s)
+	}
 	n := 0
 	for range rapid.IntRange(3, 20).Draw(rt, "steps") {
 		i := rapid.IntRange(0, len(c.honest)-1).Draw(rt, "who")

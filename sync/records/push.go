@@ -105,24 +105,20 @@ func (p *Plan) writeRows(ctx context.Context, x *exchange.Store) (commit string,
 	}
 	gone := p.removed()
 	p.held = 0
+	waits := len(p.waiting) > 0 && len(gone) == 0
 	if p.empties() && !p.mayEmpty {
-		p.held = len(gone)
-		return "", true, nil
+		p.held, waits, gone = len(gone), true, nil
 	}
-	if len(p.waiting) > 0 && len(gone) == 0 {
-		return "", true, nil
-	}
-	if !x.MaySign() {
-		if p.signer == "" && len(p.own)+len(put) > 0 {
+	told := p.signer != ""
+	if p.signer = x.Keys.Public(); !x.MaySign() {
+		if !told && len(p.own)+len(put) > 0 {
 			p.session.notes = append(p.session.notes, cannotSign)
 		}
-		p.signer = x.Keys.Public()
 		return "", true, nil
 	}
-	p.signer = x.Keys.Public()
 	settled, err := x.Settled(ctx, p.session.opts.Town.Name)
-	if err != nil {
-		return "", false, err
+	if err != nil || waits && settled {
+		return "", true, err
 	}
 	if len(put)+len(gone) > 0 || !settled {
 		if commit, err = x.Publish(ctx, p.session.opts.Town.Name, put, gone); err != nil {
