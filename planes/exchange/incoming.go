@@ -140,7 +140,7 @@ func (d difference) each(ctx context.Context, table, list, where string, scan fu
 }
 
 // longSeal is a condition on rows with a seal that is over its limits.
-const longSeal = "OCTET_LENGTH(to_signer) > 64 OR OCTET_LENGTH(to_signature) > 128"
+var longSeal = fmt.Sprintf("OCTET_LENGTH(to_signer) > 64 OR OCTET_LENGTH(to_signature) > %d", maxSignature)
 
 // tooLong selects rows with a value over its limit.
 func tooLong(sealed bool) string {

@@ -24,8 +24,11 @@ import (
 // is higher, so the row goes: else each side would put its own one back for ever. Nothing
 // is lost by that, as the Town of the row has the record, and publishes it again signed.
 
-// maxRevision bounds revisions.
-const maxRevision = 1 << 53
+// maxRevision bounds revisions, and maxSignature the bytes of a signature.
+const (
+	maxRevision  = 1 << 53
+	maxSignature = 128
+)
 
 // seal is what a Town says of a row of its own; the zero seal is that of an unsigned row.
 type seal struct {
@@ -61,6 +64,9 @@ func (r register) above(o register) bool {
 func (s seal) check() error {
 	if s.revision > maxRevision {
 		return fmt.Errorf("its revision is over %d", uint64(maxRevision))
+	}
+	if len(s.signature) > maxSignature {
+		return fmt.Errorf("its signature is too long")
 	}
 	return s.signer.Check()
 }
