@@ -37,7 +37,7 @@ exec REAL "$@"
 
 // Secrets of Vault, of the environment and of the file are used, and stand nowhere: not in
 // arguments, not in the environment of programs that the Deacon starts, not in logs,
-// errors, files, rows, and not in what is published.
+// errors, files, rows, backups, and not in what is published.
 func TestSecretsStayInside(t *testing.T) {
 	t.Parallel()
 	dir := scratch.Dir(t)
@@ -137,6 +137,32 @@ func TestSecretsStayInside(t *testing.T) {
 	for _, args := range [][]string{{"feed", "--limit", "400"}, {"alert", "list"}, {"plugin", "list"}, {"deacon", "status"}, {"deacon", "logs"}, {"metrics", "export"}, {"config", "list"}} {
 		say(0, args...)
 	}
+	// Backups: one that anybody reads, one that is encrypted with a key in the Town itself,
+	// and again one that anybody reads.
+	open, sealed := filepath.Join(dir, "open"), filepath.Join(dir, "sealed")
+	for _, place := range []string{open, sealed} {
+		if err := os.Mkdir(place, 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	key := filepath.Join(p.Root, "config", "town.key")
+	say(0, "config", "backup.to", "open="+open)
+	say(0, "backup", "run")
+	say(0, "backup", "key", key)
+	text, err := os.ReadFile(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := strings.Index(string(text), "AGE-SECRET-KEY-")
+	hidden["BACKUP_KEY"] = strings.TrimSpace(string(text[at:]))
+	say(0, "config", "backup.key", key)
+	say(0, "config", "backup.to", "sealed="+sealed)
+	say(0, "backup", "run")
+	say(0, "backup", "verify", "--deep")
+	say(0, "config", "unset", "backup.key")
+	say(0, "config", "backup.to", "open="+open)
+	say(0, "backup", "run", "--always")
+	say(0, "backup", "list")
 	if len(sent) == 0 || !strings.Contains(sent[0], hidden["HOOK"]) {
 		t.Errorf("the hook was not called: %q", sent)
 	}
@@ -160,7 +186,10 @@ func TestSecretsStayInside(t *testing.T) {
 		hidden.Text(t, "what programs were started with, "+filepath.Base(path), string(data))
 	}
 	_ = d.Stop(t.Context())
-	files := hidden.Files(t, []string{p.Layout().Secrets(), notes, filepath.Join(tools, "leaky.seen")}, p.Root, remote, tools)
+	files := hidden.Files(t, []string{p.Layout().Secrets(), notes, filepath.Join(tools, "leaky.seen"), key}, p.Root, remote, tools)
+	if n := hidden.Files(t, nil, open, sealed); n < 60 {
+		t.Errorf("%d files of backups", n)
+	}
 	t.Logf("%d secrets, %d rows, %d files, %d bytes of output", len(hidden), rows, files, said.Len())
 	if rows < 10 || files < 30 {
 		t.Error("too little was looked at")

@@ -125,6 +125,25 @@ func (c *catalog) order(now time.Time) {
 	}
 }
 
+// readable reports whether any point can be read with each of the keys of the destination.
+// None can when a key was added, until the next point writes everything for it.
+func (c *catalog) readable() bool {
+	return slices.ContainsFunc(c.entries, func(e Entry) bool { return e.Point != nil && e.Point.readable(c.to.keys()) })
+}
+
+// plain are the plain files in the destination that can be read with each of its keys.
+func (c *catalog) plain() map[string]bool {
+	all := map[string]bool{}
+	for _, e := range c.entries {
+		if e.Kind == Files && e.Point != nil && e.Point.readable(c.to.keys()) {
+			for _, i := range e.Point.Items() {
+				all[i.Key] = true
+			}
+		}
+	}
+	return all
+}
+
 // next is the number of the next point.
 func (c *catalog) next() uint64 {
 	n := uint64(0)

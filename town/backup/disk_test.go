@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -30,6 +31,8 @@ func TestFullDisk(t *testing.T) {
 		}
 	})
 	h := newHarnessIn(t, disk)
+	h.write("federation/roles/a.md", "meant")
+	h.take(Files)
 	first := h.take(Databases).Point
 	if _, err := h.Verify(t.Context(), h.to(), first.Name, true); err != nil {
 		t.Fatal(err)
@@ -51,7 +54,7 @@ func TestFullDisk(t *testing.T) {
 		}
 		_ = f.Close()
 	}
-	histories := *histories / 3
+	histories := *histories
 	if testing.Short() {
 		histories = 12
 	}
@@ -61,7 +64,7 @@ func TestFullDisk(t *testing.T) {
 		want := h.names("ledger")
 		fill(rand.Int64N(80 << 10))
 		var err error
-		what := []string{"take", "verify", "restore", "prune"}[rand.IntN(4)]
+		what := []string{"take", "verify", "restore", "prune", "files"}[rand.IntN(5)]
 		switch what {
 		case "take":
 			var all []Taken
@@ -77,6 +80,12 @@ func TestFullDisk(t *testing.T) {
 					want = []string{"first"}
 				}
 			}
+		case "files":
+			h.write("federation/roles/a.md", "not meant")
+			var e Entry
+			if e, err = h.Choose(t.Context(), h.to(), Files, "", time.Time{}); err == nil {
+				_, err = h.RestoreFiles(t.Context(), h.to(), e, false)
+			}
 		case "prune":
 			_, err = h.Prune(t.Context())
 		}
@@ -88,6 +97,14 @@ func TestFullDisk(t *testing.T) {
 		}
 		equal(t, h.names("ledger"), want...)
 		equal(t, h.names("operational"), want...)
+		restored := err == nil && what == "files"
+		if _, err := h.Prune(t.Context()); err != nil { // any use of the keeper finishes what had begun
+			t.Fatal(err)
+		}
+		text, err := os.ReadFile(filepath.Join(h.Root, "federation/roles/a.md"))
+		if err != nil || string(text) != "meant" && (string(text) != "not meant" || restored) {
+			t.Fatalf("after %s: the file is %q, %v", what, text, err)
+		}
 		all, err := h.List(t.Context(), h.to())
 		if err != nil {
 			t.Fatal(err)

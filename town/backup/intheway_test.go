@@ -70,6 +70,72 @@ func found(t *testing.T, dir, text string) (is bool) {
 	return is
 }
 
+// What is written after a key was added can be read with that key alone, also what has not
+// changed since. So the old key can go when the points from before have gone.
+func TestANewKeyReplacesTheOld(t *testing.T) {
+	h := newHarness(t)
+	file := filepath.Join(h.root, "keys")
+	text := map[string]string{}
+	for _, name := range []string{"old", "new"} {
+		path := filepath.Join(h.root, name)
+		if _, err := MakeKey(path); err != nil {
+			t.Fatal(err)
+		}
+		content, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text[name] = string(content)
+	}
+	use := func(keys string) {
+		t.Helper()
+		if err := os.WriteFile(file, []byte(keys), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		k, err := ReadKey(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		h.Destinations[0].Store = Sealed{Directory{Dir: h.dest}, k}
+	}
+	h.write("config/town.yaml", "kept")
+	use(text["old"])
+	h.take(Databases)
+	h.take(Files)
+	use(text["new"] + text["old"])
+	whole, added := h.take(Databases), h.take(Files)
+	if whole.Unchanged || added.Unchanged {
+		t.Fatal("nothing was written for the new key")
+	}
+	if again := h.take(Databases); !again.Unchanged {
+		t.Error("the databases were written once more")
+	}
+	if again := h.take(Files); !again.Unchanged {
+		t.Error("the files were written once more")
+	}
+	h.put("second")
+	if next := h.take(Databases).Point; next.Added >= whole.Point.Added {
+		t.Errorf("the next point added %d bytes, the one before it %d", next.Added, whole.Point.Added)
+	}
+
+	use(text["new"])
+	if err := os.RemoveAll(h.Dir); err != nil { // on another machine
+		t.Fatal(err)
+	}
+	for _, kind := range []Kind{Databases, Files} {
+		e, err := h.Choose(t.Context(), h.to(), kind, "", time.Time{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := h.Verify(t.Context(), h.to(), e.Name, true); err != nil {
+			t.Errorf("%s: %v", kind, err)
+		}
+	}
+	h.put("third")
+	h.restore("", "")
+	equal(t, h.names("ledger"), "first", "second")
+}
+
 // A key that is lost, or made anew, is said with what to do. So are points from before the
 // key was set or removed.
 func TestALostKey(t *testing.T) {

@@ -18,9 +18,9 @@ import (
 	"gastown/planes/doltdb/copies"
 )
 
-// histories is how many processes are killed while they work on backups. A full disk is met
-// in a third as many.
-var histories = flag.Int("histories", 45, "how many processes TestKilledAnywhere kills")
+// histories is how many processes are killed while they work on backups, and how many runs
+// meet a full disk.
+var histories = flag.Int("histories", 45, "how many processes TestKilledAnywhere kills, and how many runs of TestFullDisk meet one")
 
 // The test runs its own binary as a process that is killed between two steps.
 const (

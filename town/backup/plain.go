@@ -26,6 +26,8 @@ func (k *Keeper) writePlain(ctx context.Context, c *catalog, p *Point, notes *no
 		return nil, err
 	}
 	var all int64
+	p.Keys = c.to.keys()
+	readable := c.plain()
 	for _, from := range k.paths(c.to) {
 		err := filepath.WalkDir(filepath.Join(k.Root, filepath.FromSlash(from)), func(path string, e fs.DirEntry, err error) error {
 			if errors.Is(err, fs.ErrNotExist) {
@@ -62,7 +64,7 @@ func (k *Keeper) writePlain(ctx context.Context, c *catalog, p *Point, notes *no
 				return town.Fail("back up the plain files", "look what is large: du -a "+filepath.Join(k.Root, from), "%w: they have more than %d bytes", town.ErrRefused, int64(maxPlainAll))
 			}
 			p.Files = append(p.Files, file)
-			if !c.holds(Item{Key: key, Size: file.Size}) || notes.isBad(c.to.Name, key) {
+			if !c.holds(Item{Key: key, Size: file.Size}) || c.to.Encrypts() && !readable[key] || notes.isBad(c.to.Name, key) {
 				keys = append(keys, key)
 			}
 			return nil

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"path"
+	"slices"
 	"strings"
 	"time"
 
@@ -53,9 +54,11 @@ type Point struct {
 	// Added is how many bytes were written for it that no earlier point had.
 	Added int64 `json:"added"`
 	// Encrypted says that its files are.
-	Encrypted bool    `json:"encrypted"`
-	Planes    []Plane `json:"planes,omitempty"`
-	Files     []File  `json:"files,omitempty"`
+	Encrypted bool `json:"encrypted"`
+	// Keys are the marks of the keys that each of Files can be read with; see Key.marks.
+	Keys   []string `json:"keys,omitempty"`
+	Planes []Plane  `json:"planes,omitempty"`
+	Files  []File   `json:"files,omitempty"`
 	// Sum is the SHA-256 of the point with an empty Sum.
 	Sum string `json:"sum"`
 }
@@ -80,6 +83,8 @@ type Group struct {
 	// Level is how many times what is in it was merged from smaller groups.
 	Level int    `json:"level"`
 	Files []Blob `json:"files"`
+	// Keys are the marks of the keys that each file can be read with; see Key.marks.
+	Keys []string `json:"keys,omitempty"`
 }
 
 // Blob is one table file.
@@ -113,6 +118,27 @@ type Item struct {
 	Key    string
 	Size   int64
 	SHA256 string
+}
+
+// readable reports whether all that the point consists of can be read with each of the keys
+// that have these marks.
+func (p *Point) readable(keys []string) bool {
+	if p.Kind == Files {
+		return covers(p.Keys, keys)
+	}
+	for _, plane := range p.Planes {
+		for _, g := range plane.Groups {
+			if !covers(g.Keys, keys) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// covers reports whether all keys are among others.
+func covers(others, keys []string) bool {
+	return !slices.ContainsFunc(keys, func(k string) bool { return !slices.Contains(others, k) })
 }
 
 // Items lists what the point consists of, beside itself.

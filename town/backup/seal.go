@@ -40,6 +40,24 @@ type Key struct {
 	path       string
 	identities []age.Identity
 	recipients []age.Recipient
+	public     []string
+}
+
+// marks tell keys apart. A point names those of the keys that it was encrypted for, so that
+// nothing is shared with it that a newer key cannot read.
+func (k *Key) marks() (all []string) {
+	for _, p := range k.public {
+		all = append(all, digest([]byte(p))[:16])
+	}
+	return all
+}
+
+// keys are the marks of the keys with which a destination can be read; none if anybody can.
+func (d Destination) keys() []string {
+	if s, ok := d.Store.(Sealed); ok {
+		return s.Key.marks()
+	}
+	return nil
 }
 
 // ReadKey reads a file of keys, which nobody else may read.
@@ -73,9 +91,9 @@ func ReadKey(path string) (*Key, error) {
 	for _, i := range k.identities {
 		switch i := i.(type) {
 		case *age.X25519Identity:
-			k.recipients = append(k.recipients, i.Recipient())
+			k.recipients, k.public = append(k.recipients, i.Recipient()), append(k.public, i.Recipient().String())
 		case *age.HybridIdentity:
-			k.recipients = append(k.recipients, i.Recipient())
+			k.recipients, k.public = append(k.recipients, i.Recipient()), append(k.public, i.Recipient().String())
 		default:
 			return nil, town.Fail(op, "name a file that age-keygen has made: gt config backup.key FILE", "%w: %s holds a key of another kind", town.ErrUsage, path)
 		}

@@ -104,7 +104,7 @@ func (k *Keeper) still(ctx context.Context, to Destination, name string) bool {
 		return false
 	}
 	p, err := k.point(ctx, to, name, size)
-	return err == nil && (&catalog{to: to, sizes: sizes}).lacking(p) == nil
+	return err == nil && p.readable(to.keys()) && (&catalog{to: to, sizes: sizes}).lacking(p) == nil
 }
 
 // write writes a point to one destination. out is a directory for it.
@@ -155,7 +155,7 @@ func (k *Keeper) send(ctx context.Context, c *catalog, p *Point, keys []string, 
 	}
 	files := map[string][]byte{pointKey(p.Name): text}
 	keys = append(keys, pointKey(p.Name))
-	if _, there := c.sizes[ownerKey]; !there {
+	if _, there := c.sizes[ownerKey]; !there || !c.readable() {
 		if files[ownerKey], err = json.Marshal(owner{k.Town, k.TownName}); err != nil {
 			return err
 		}
@@ -202,7 +202,9 @@ func (k *Keeper) writePlanes(ctx context.Context, c *catalog, p *Point, moment *
 			}
 		}
 		known := copies.Addresses{}
-		base, level := build(former.Groups, func(g Group) bool { return k.knows(c, notes, source.Name, g, known) })
+		base, level := build(former.Groups, func(g Group) bool {
+			return covers(g.Keys, c.to.keys()) && k.knows(c, notes, source.Name, g, known)
+		})
 		if len(base) < len(former.Groups) {
 			known = copies.Addresses{} // without those of groups that are not built upon
 			for _, g := range base {
@@ -220,7 +222,7 @@ func (k *Keeper) writePlanes(ctx context.Context, c *catalog, p *Point, moment *
 			return nil, err
 		}
 		if len(files) > 0 {
-			g := Group{Level: level}
+			g := Group{Level: level, Keys: c.to.keys()}
 			for _, f := range files {
 				blob := Blob{TableFile: f}
 				if blob.Size, blob.SHA256, err = sum(filepath.Join(dir, f.Name)); err != nil {
@@ -243,7 +245,7 @@ func (k *Keeper) writePlanes(ctx context.Context, c *catalog, p *Point, moment *
 // right, and holds the same.
 func (c *catalog) unchanged(p *Point) bool {
 	before, found := c.newest(p.Kind, func(Entry) bool { return true })
-	if !found || before.Fault != nil || before.Taken.After(before.Dated) || len(before.Point.Planes) != len(p.Planes) || !slices.Equal(before.Point.Files, p.Files) {
+	if !found || before.Fault != nil || !before.Point.readable(c.to.keys()) || before.Taken.After(before.Dated) || len(before.Point.Planes) != len(p.Planes) || !slices.Equal(before.Point.Files, p.Files) {
 		return false
 	}
 	for i, plane := range before.Point.Planes {
