@@ -20,6 +20,10 @@ import (
 	"gastown/town/config"
 )
 
+// first is when a destination that is new gets its first points. A machine that is off at
+// night would never be up for the interval of the files.
+const first = 5 * time.Minute
+
 // Names of the jobs.
 const (
 	job      = "backup"
@@ -67,12 +71,12 @@ func (p *Part) Jobs(cfg *config.Config) []schedule.Job {
 	}
 	every := func(key string) string { return "@every " + part.Duration(cfg, key).String() }
 	return []schedule.Job{
-		{Name: job, Acts: true, Help: "back up the databases", Schedule: every("backup.interval"), Jitter: time.Minute, Deadline: time.Hour,
+		{Name: job, Acts: true, Help: "back up the databases", Schedule: every("backup.interval"), First: first, Jitter: time.Minute, Deadline: time.Hour,
 			MaxPause: time.Hour, Run: func(ctx context.Context) (string, error) { return p.take(ctx, backup.Databases) }},
-		{Name: filesJob, Acts: true, Help: "back up configuration and files", Schedule: every("backup.files_interval"), Jitter: 10 * time.Minute, Deadline: time.Hour,
+		{Name: filesJob, Acts: true, Help: "back up configuration and files", Schedule: every("backup.files_interval"), First: first, Jitter: 10 * time.Minute, Deadline: time.Hour,
 			MaxPause: time.Hour, Run: func(ctx context.Context) (string, error) { return p.take(ctx, backup.Files) }},
-		{Name: proofJob, Acts: true, Help: "test a restore where one is due", Schedule: "@every 1h", Jitter: 10 * time.Minute, Deadline: 4 * time.Hour, Run: p.prove},
-		{Name: pruneJob, Acts: true, Help: "remove old backups", Schedule: "30 4 * * *", Jitter: 10 * time.Minute, Deadline: time.Hour, Run: p.prune},
+		{Name: proofJob, Acts: true, Help: "test a restore where one is due", Schedule: "@every 1h", First: 4 * first, Jitter: 10 * time.Minute, Deadline: 4 * time.Hour, Run: p.prove},
+		{Name: pruneJob, Acts: true, Help: "remove old backups", Schedule: "30 4 * * *", First: 6 * first, Jitter: 10 * time.Minute, Deadline: time.Hour, Run: p.prune},
 	}
 }
 

@@ -46,7 +46,11 @@ type Job struct {
 	Jitter time.Duration
 	// Deadline bounds a run; 0 means defaultDeadline.
 	Deadline time.Duration
-	Overlap  Overlap
+	// First is when a job that has never run is due, counted from when it is first known; 0
+	// means by its schedule. Without it a job of every day never runs where no Deacon lives
+	// for a day.
+	First   time.Duration
+	Overlap Overlap
 	// MaxPause is the longest pause between runs of a failing job: the pause starts
 	// at the schedule's interval and doubles with each failure. 0 means that
 	// failures do not change the schedule.

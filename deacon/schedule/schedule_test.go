@@ -331,6 +331,23 @@ func TestMissedRunsRunOnce(t *testing.T) {
 	})
 }
 
+// A job of every day has its first run also where no Deacon lives for a day.
+func TestTheFirstRunIsSoon(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for first, want := range map[time.Duration]int32{0: 0, 5 * time.Minute: 1, 48 * time.Hour: 0} {
+			var daily atomic.Int32
+			job := counter("daily", "@every 24h", &daily)
+			job.First = first
+			_, stop := start(t, Options{}, job)
+			time.Sleep(time.Hour)
+			if daily.Load() != want {
+				t.Errorf("first run after %s: %d runs in an hour", first, daily.Load())
+			}
+			stop()
+		}
+	})
+}
+
 func TestReplacingTheTable(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var a, b atomic.Int32

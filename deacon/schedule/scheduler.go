@@ -188,7 +188,11 @@ func (s *Scheduler) Set(jobs []Job) error {
 // missed since, it is now, plus jitter.
 func (s *Scheduler) due(e *entry, last, now time.Time) time.Time {
 	if last.IsZero() || last.After(now) {
-		return s.after(e, now)
+		next := s.after(e, now)
+		if first := now.Add(e.job.First + s.jitter(e)); last.IsZero() && e.job.First > 0 && first.Before(next) {
+			return first
+		}
+		return next
 	}
 	if missed := e.schedule.Next(last); missed.After(now) {
 		return missed.Add(s.jitter(e))

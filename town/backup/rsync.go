@@ -77,7 +77,7 @@ func (r Rsync) run(ctx context.Context, args ...string) (out []byte, code int, e
 	if errors.As(err, &exit) {
 		code = exit.ExitCode()
 	}
-	said := town.Clip(town.Plain(strings.TrimSpace(stderr.String())), maxRsyncText)
+	said := town.Clip(town.Plain(strings.Join(strings.Fields(stderr.String()), " ")), maxRsyncText)
 	return stdout.Bytes(), code, town.Fail("reach the backups at "+r.Target, "see that this works without asking: rsync "+r.Target+"/", "%s: %w", said, err)
 }
 

@@ -142,6 +142,7 @@ func (o *options) run(ctx context.Context) error {
 		Taken []taken `json:"taken"`
 	}{Taken: []taken{}}
 	var failed error
+	told := map[string]bool{}
 	for _, kind := range []backup.Kind{backup.Databases, backup.Files} {
 		all, err := k.Take(ctx, kind, o.always)
 		failed = errors.Join(failed, err)
@@ -149,8 +150,8 @@ func (o *options) run(ctx context.Context) error {
 			one := taken{Destination: t.Destination, Kind: kind, Unchanged: t.Unchanged}
 			if t.Err != nil {
 				one.Error = shell.Message(t.Err)
-				if failed == nil || failed.Error() != t.Err.Error() { // one trouble of a destination is told once
-					failed = errors.Join(failed, t.Err)
+				if !told[one.Error] { // one trouble of a destination is told once
+					told[one.Error], failed = true, errors.Join(failed, t.Err)
 				}
 			}
 			if t.Point != nil && t.Err == nil {
