@@ -5,8 +5,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"gastown/town"
 	"gastown/town/backup"
@@ -160,7 +162,7 @@ func (t *Town) superseded(ctx context.Context) bool {
 // hold nothing that is written here.
 func (t *Town) written(ctx context.Context, to backup.Destination, point string) (bool, error) {
 	if point == "" {
-		return true, nil
+		return t.hasPlanes(), nil
 	}
 	e, err := t.Keeper.Choose(ctx, to, backup.Databases, point, t.Now())
 	if errors.Is(err, backup.ErrNoPoint) || err == nil && e.Point == nil {
@@ -171,6 +173,15 @@ func (t *Town) written(ctx context.Context, to backup.Destination, point string)
 	}
 	changes, err := t.Keeper.Changes(ctx, e, "ledger")
 	return len(changes.Changes) > 0, err
+}
+
+// hasPlanes reports whether a database is here. Where none is, a restore replaces nothing
+// but lock files.
+func (t *Town) hasPlanes() bool {
+	return slices.ContainsFunc(t.Keeper.Planes, func(s backup.Source) bool {
+		_, err := os.Lstat(s.Dir)
+		return !errors.Is(err, fs.ErrNotExist)
+	})
 }
 
 func (t *Town) note(ctx context.Context, change func(*instance.Standby)) error {
