@@ -64,8 +64,10 @@ func TestPromoteKilledAnywhere(t *testing.T) {
 		}
 		if err != nil {
 			killed++
-			if role := who.role(t); role == instance.Active {
-				t.Errorf("killed at step %d, and active", n)
+			// Killed after its last step it is promoted.
+			in, ierr := who.Engine.Instance(t.Context())
+			if ierr != nil || in.Role() == instance.Active && (in.Entry.Instance != in.Instance || in.Entry.Epoch != epoch+1) {
+				t.Errorf("killed at step %d, and active: %+v, %v", n, in.Entry, ierr)
 			}
 		}
 		if _, perr := who.Promote(t.Context(), true); perr != nil {
