@@ -137,3 +137,30 @@ func TestRecordsOfATownThatRevokedItsKeys(t *testing.T) {
 		}
 	}
 }
+
+// A new key signs what is shared also while a rule waits for a person, and nothing new leaves.
+func TestANewKeySignsWhileARuleWaits(t *testing.T) {
+	t.Parallel()
+	a, url := sharingAll(t)
+	b := newSharer(t, "beta")
+	b.join(url)
+	if _, err := a.RotateKey(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	a.refuse = true
+	a.rules(share.Rule{Name: "all"}, share.Rule{Name: "more", Fields: []string{"title", "notes"}})
+	a.beads(town.Bead{ID: "gt-2", Title: "two"})
+	for range 2 {
+		if out := a.push(url); len(out.Shared.Waiting) != 1 || out.Shared.Moved() {
+			t.Errorf("%+v", out.Shared)
+		}
+		b.pull(url)
+		b.wantSigned(url)
+	}
+	if got := b.seen("alpha"); !slices.Equal(got, []string{"gt-1 one"}) {
+		t.Errorf("%q", got)
+	}
+	if out := a.push(url); !out.UpToDate {
+		t.Errorf("%+v", out)
+	}
+}
