@@ -39,24 +39,41 @@ func (p *push) absorb(ctx context.Context, order []turns.Turn) error {
 			}
 		}
 	}
-	var data []gitremote.Turn
+	var data, ledger []gitremote.Turn
+	for _, t := range list {
+		if t.Ledger {
+			ledger = append(ledger, t)
+		} else if !p.opts.OnlyLedger {
+			data = append(data, t)
+		}
+	}
 	defer func() { p.tip.sign = p.planeSign() }()
-	for i, t := range list {
+	// Documents first: the keys that signed the records are among them.
+	if len(data) > 0 {
+		err := p.with(ctx, func(w *workspace) error { return p.absorbDocuments(ctx, w, data, began) })
+		if err != nil {
+			return err
+		}
+	}
+	for i, t := range ledger {
 		if i > 0 && time.Since(began) > turns.AbsorbTime {
 			break
 		}
-		if !t.Ledger {
-			data = append(data, t)
+		if p.keysWait(t.Town, data) {
 			continue
 		}
 		if err := p.absorbRecords(ctx, t); err != nil {
 			return err
 		}
 	}
-	if len(data) == 0 || p.opts.OnlyLedger {
-		return nil
-	}
-	return p.with(ctx, func(w *workspace) error { return p.absorbDocuments(ctx, w, data, began) })
+	return nil
+}
+
+// keysWait reports that a turn of a Town with documents was not merged. Its turn with
+// records then waits, too.
+func (p *push) keysWait(id town.ID, data []gitremote.Turn) bool {
+	of := func(t gitremote.Turn) bool { return !t.Ledger && t.Town == id }
+	return slices.ContainsFunc(data, of) && !slices.ContainsFunc(p.absorbed, of)
 }
 
 // ownTurns are turns that carry this Town's name and were not left by it, as far as
