@@ -377,3 +377,71 @@ func TestAForgedEntryStopsNoTown(t *testing.T) {
 		t.Errorf("the Town's own entry: %v", err)
 	}
 }
+
+// Towns with other settings of federation.unsigned come to hold the same, and no edit is lost.
+func TestTownsThatTreatUnsignedTextsOtherwise(t *testing.T) {
+	for _, other := range []Unsigned{UnsignedAccepted, UnsignedRefused} {
+		t.Run(string(other), func(t *testing.T) {
+			c := newCrowd(t)
+			c.a.Unsigned = other
+			c.stranger.exec(t, "UPDATE roles SET text = 'by a stranger'")
+			c.stranger.exec(t, "UPDATE templates SET text = 'by a stranger' WHERE version = 2")
+			c.stranger.exec(t, "DELETE FROM formulas")
+			c.stranger.publish(t, c.mirror)
+			c.sync(t, c.a)
+			c.a.must(t, c.a.editOf(t, build, "alpha's third", "2.0.0"))
+			c.atRest(t, c.a, c.b)
+			// To alpha the formula is a new one, if it took the removal.
+			reviews, err := c.b.Reviews(t.Context())
+			waits := slices.ContainsFunc(reviews, func(r Review) bool { return r.Text == "alpha's third" })
+			if got := c.b.now(t, build).Text; err != nil || got != "alpha's third" && !waits {
+				t.Errorf("beta has %q, reviews %+v, %v", got, reviews, err)
+			}
+		})
+	}
+}
+
+// A Town whose plane went back to a backup, and which writes before it pulls, loses nothing
+// that the others have, and nothing that it wrote.
+func TestATownThatWentBackToABackup(t *testing.T) {
+	c := newCrowd(t)
+	old := headOf(t, c.a)
+	for n := range 3 {
+		c.a.must(t, c.a.editOf(t, mayor, fmt.Sprint("alpha's later ", n), ""), c.a.editOf(t, bug, fmt.Sprint("alpha's later ", n), ""))
+	}
+	c.sync(t, c.a)
+	c.sync(t, c.b)
+	if err := c.a.db.Rewind(t.Context(), old); err != nil {
+		t.Fatal(err)
+	}
+	c.a.chained = false
+	c.a.must(t, c.a.editOf(t, mayor, "after the restore", ""), c.a.editOf(t, bug, "after the restore", ""))
+	c.atRest(t, c.a, c.b)
+	for _, s := range []*Store{c.a, c.b} {
+		found := map[string]bool{}
+		reviews, err := s.Reviews(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, r := range reviews {
+			found[r.Text] = true
+		}
+		for _, key := range []town.Key{mayor, bug} {
+			past, err := s.History(t.Context(), key)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, v := range past {
+				found[v.Text] = true
+			}
+			for _, want := range []string{"alpha's later 2", "after the restore"} {
+				if !found[want] {
+					t.Errorf("%s has %q of %s nowhere", s.Town, want, key)
+				}
+			}
+		}
+		if v, err := s.Verify(t.Context()); err != nil || v.UnsignedTotal != 0 {
+			t.Errorf("%s: %+v, %v", s.Town, v, err)
+		}
+	}
+}

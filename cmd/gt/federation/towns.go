@@ -3,6 +3,8 @@ package federation
 import (
 	"cmp"
 	"context"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -90,7 +92,7 @@ func (o *townsOptions) run(ctx context.Context) error {
 		}
 		var rows [][]string
 		for _, m := range out {
-			rows = append(rows, []string{m.Name, string(m.ID), cmp.Or(m.Fingerprint, "no key"), strconv.FormatUint(m.Revision, 10), m.remark()})
+			rows = append(rows, []string{cmp.Or(m.Name, "-"), string(m.ID), cmp.Or(m.Fingerprint, "no key"), strconv.FormatUint(m.Revision, 10), m.remark()})
 		}
 		p.Table([]string{"NAME", "ID", "FINGERPRINT", "REVISION", ""}, rows)
 		if hidden > 0 {
@@ -102,6 +104,9 @@ func (o *townsOptions) run(ctx context.Context) error {
 // remark says what is special about a Town.
 func (m member) remark() string {
 	var all []string
+	if m.Name == "" {
+		all = append(all, "not in the registry")
+	}
 	if m.Left {
 		all = append(all, "left")
 	}
@@ -135,7 +140,7 @@ func (h *target) members(ctx context.Context) (out []member, err error) {
 			return err
 		}
 		prints, err := s.Fingerprints(ctx)
-		for _, m := range all {
+		for _, m := range append(all, unregistered(all, prints, h.Config.Town.ID)...) {
 			d, decided := trust[m.ID]
 			out = append(out, member{
 				Member: m, Self: m.ID == h.Config.Town.ID, Fingerprint: prints[m.ID], Forgotten: forgotten.Hides(m),
@@ -145,6 +150,17 @@ func (h *target) members(ctx context.Context) (out []member, err error) {
 		return err
 	})
 	return out, err
+}
+
+// unregistered are the other Towns that have keys, so that they can write, and no entry in
+// the registry. A person must see them to end the trust in them.
+func unregistered(members []federation.Member, prints map[town.ID]string, self town.ID) (more []federation.Member) {
+	for _, id := range slices.Sorted(maps.Keys(prints)) {
+		if id != self && !slices.ContainsFunc(members, func(m federation.Member) bool { return m.ID == id }) {
+			more = append(more, federation.Member{ID: id})
+		}
+	}
+	return more
 }
 
 // change hides a Town, or shows it again.
@@ -190,7 +206,9 @@ func named(op string, all []member, name string) (m member, err error) {
 		if m.Name == name {
 			found, ids = append(found, m), append(ids, string(m.ID))
 		}
-		names = append(names, m.Name)
+		if m.Name != "" {
+			names = append(names, m.Name)
+		}
 	}
 	switch len(found) {
 	case 1:
@@ -216,7 +234,7 @@ func (o *townsOptions) hint(forgotten bool) kingpin.HintAction {
 		all, err := h.members(context.Background())
 		for _, m := range all {
 			if err == nil && !m.Self && m.Forgotten == forgotten {
-				names = append(names, m.Name)
+				names = append(names, cmp.Or(m.Name, string(m.ID)))
 			}
 		}
 		return names
