@@ -31,6 +31,12 @@ func (e *Engine) Key(ctx context.Context) (out Key, err error) {
 	return out, err
 }
 
+// CheckKey fails, as town.ErrRefused, when the federation knows this Town by another key than
+// the one that is here: nothing could be published as this Town.
+func (e *Engine) CheckKey(ctx context.Context) error {
+	return e.Read(ctx, func(s *federation.Store) error { return s.CheckKeys(ctx) })
+}
+
 // RotateKey gives this Town a new key, which the former one signs. Other Towns learn of it
 // with the next push.
 func (e *Engine) RotateKey(ctx context.Context) (out Key, err error) {

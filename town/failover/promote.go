@@ -37,7 +37,8 @@ type Promoted struct {
 // fails with town.ErrRefused unless the registry of a remote that answers says that no
 // other directory speaks. Another directory that is promoted first makes it fail; this
 // one then goes on to stand by. After an interruption the next call goes on, and needs force
-// again unless the registry names this directory already.
+// again unless the registry names this directory already. Without the key with which the
+// Town signs it fails with town.ErrRefused, also with force, before it changes anything.
 func (t *Town) Promote(ctx context.Context, force bool) (out Promoted, err error) {
 	err = t.locked(ctx, "promote this directory", func() error {
 		out, err = t.promote(ctx, force)
@@ -77,6 +78,11 @@ func (t *Town) promote(ctx context.Context, force bool) (out Promoted, err error
 	if in.Role() == instance.Active && in.Other == "" {
 		out.Already, out.Epoch = true, in.Epoch
 		return out, nil
+	}
+	if err := t.Engine.CheckKey(ctx); err != nil {
+		return out, town.Fail("promote this directory",
+			"copy .gt/keys here from the former host, or put it back from an encrypted backup; without it: gt federation instance new --name NAME",
+			"the key with which the Town signs is missing in .gt/keys here: %w", err)
 	}
 	claimed := in.Standby != nil && in.Standby.Promoting && in.Note.Epoch > in.Entry.Epoch
 	if !ours {

@@ -14,6 +14,7 @@ import (
 	"gastown/sync/federate"
 	"gastown/town"
 	"gastown/town/instance"
+	"gastown/town/layout"
 )
 
 // promoteChild promotes a directory, and is killed at a step.
@@ -281,5 +282,36 @@ func TestAClaimThatComesLate(t *testing.T) {
 	done, err := b.Promote(t.Context(), true)
 	if err != nil || b.role(t) != instance.Active || !strings.Contains(strings.Join(done.Unknown, "; "), "the key is gone") {
 		t.Errorf("%+v, %v", done, err)
+	}
+}
+
+// Without the key with which the Town signs, nothing is promoted and nothing is changed, and
+// the error says what to do.
+func TestPromoteNeedsTheKey(t *testing.T) {
+	root := found(t)
+	a, b := newHost(root, "a"), copied(t, root, "b")
+	if err := errors.Join(a.exchange(t.Context()), os.Remove(layout.Town{Root: b.dir}.Keys())); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.exchange(t.Context()); err != nil && !errors.Is(err, town.ErrRefused) {
+		t.Fatal(err)
+	}
+	before, err := os.ReadFile(b.Dir.File)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = b.Promote(t.Context(), true)
+	if !errors.Is(err, town.ErrRefused) || !strings.Contains(err.Error(), ".gt/keys") || !strings.Contains(town.Next(err), "copy .gt/keys here") {
+		t.Errorf("%v (%s)", err, town.Next(err))
+	}
+	if after, err := os.ReadFile(b.Dir.File); err != nil || string(after) != string(before) {
+		t.Errorf("the note was\n%s\nand is\n%s", before, after)
+	}
+	if err := a.exchange(t.Context()); err != nil || a.role(t) != instance.Active {
+		t.Errorf("%s, %v", a.role(t), err)
+	}
+	shell(t, "cp", layout.Town{Root: a.dir}.Keys(), layout.Town{Root: b.dir}.Keys())
+	if _, err := b.Promote(t.Context(), true); err != nil || b.role(t) != instance.Active {
+		t.Errorf("with the key: %s, %v", b.role(t), err)
 	}
 }
