@@ -49,8 +49,10 @@ func TestRefused(t *testing.T) {
 		"end processes by name":               {"pkill -f node", "killall make"},
 		"end every process":                   {"kill -9 -1", "kill -- -1"},
 		"remove files outside of the sandbox": {"rm -rf /", "rm -rf /*", "rm -r ..", "rm -rf ../ace", "rm -fr ~", "rm -rf ~/x", "rm -rf $HOME", "rm -rf \"${HOME}/src\"", "cd / && rm -rf etc", "rm -rf /town/.gt", "rm -rf .git", "rm --recursive -f /house/ada", "rm -rf . ", "rm -rf /house/$USER", "find / -delete", "find .. -name x -exec rm -rf {} +", "find /etc -name x | xargs -n 1 sudo rm -rf /etc", "rm -rf -- ../ace", "rm -rf ../*", "rm -rf /tmp", "rm -rf $PWD"},
-		"write outside of the sandbox":        {"echo x > /town/config/town.yaml", "echo x >> ../ace/file", "cat a &> /town/.gt/x", "sed s/a/b/ f 2>/dev/null >/town/x"},
-		"change the tie to the repository":    {"echo x > .git", "> .git/config"},
+		"write outside of the sandbox": {"echo x > /town/config/town.yaml", "echo x >> ../ace/file", "cat a &> /town/.gt/x", "sed s/a/b/ f 2>/dev/null >/town/x",
+			"echo x | tee /town/config/access.yaml", "tee -a ../ace/x", "touch ../ace/x", "cp x /town/config/access.yaml", "cp -t /town/.gt x", "cp --target-directory=/town/.gt x", "mv -f x ../ace/", "ln -sf x /town/.gt/secrets.env",
+			"install -m 600 x /town/.gt/x", "sed -i s/a/b/ /town/config/access.yaml", "sed -i.bak -e s/a/b/ ../ace/x", "perl -pi -e s/a/b/ /town/x", "dd if=x of=/town/x", "truncate -s 0 /town/x", "sudo tee -- /town/x", "cd /town && cp /tmp/x config/access.yaml"},
+		"change the tie to the repository": {"echo x > .git", "> .git/config"},
 	} {
 		for _, line := range lines {
 			if v := facts().Line(line); v.Allowed || v.Rule != rule || v.Why == "" || v.Instead == "" {
@@ -71,7 +73,8 @@ func TestAllowed(t *testing.T) {
 		"bd create 'close web-a1'", "kill 1234", "kill -9 1234", "rm -rf build", "rm -rf ./build *.o", "rm -rf /tmp/x", "rm -rf /tmp/*", "rm file", "rm -f /town/x", "rm -rf \"$DIR\"", "rm -rf $X/y",
 		"cd /tmp && rm -rf x", "rm -rf /town/rigs/web/polecats/nux/build", "find . -name '*.o' -delete", "find . -type f -exec rm -rf {} \\;", "(cd / && ls); rm -rf build",
 		"echo $((1 + 2)) > out", "cat <<'EOF' > notes\ngit push origin main\nrm -rf /\nEOF", "# git push origin main", "make 2>&1 | tee log", "ls # rm -rf /", "case x in a) ls;; esac",
-		"echo x > /dev/null", "echo x > /house/ada/x", "printf '%s' \"$x\"", "git push origin feature/main", "pushd /tmp; rm -rf x; popd", "sudo ls", "xargs", "env", "bash script.sh",
+		"echo x > /dev/null", "echo x > /house/ada/x", "cp /town/config/town.yaml .", "cp -r ../ace/src .", "mv a b", "ln -s /town/x here", "sed -n 1p /town/x", "sed s/i/j/ /town/x", "sed -i s/a/b/ f", "touch x /tmp/y", "tee log", "cp x", "dd if=/town/x of=y",
+		"rsync -a /town/x/ x/", "printf '%s' \"$x\"", "git push origin feature/main", "pushd /tmp; rm -rf x; popd", "sudo ls", "xargs", "env", "bash script.sh",
 	} {
 		if v := facts().Line(line); !v.Allowed || v.Unclear != "" {
 			t.Errorf("%s: %+v", line, v)

@@ -88,7 +88,7 @@ func (c call) judge() Verdict {
 			return Verdict{Rule: r.Name, Why: r.Why, Instead: r.Instead, Command: town.Clip(c.program+" "+joined(c.args), maxShown)}
 		}
 	}
-	for _, w := range c.to {
+	for _, w := range append(slices.Clone(c.to), c.written()...) {
 		if path, ok := c.path(w); ok && w.known {
 			if v := c.facts.writes(path); !v.Allowed {
 				return v

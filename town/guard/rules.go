@@ -134,7 +134,7 @@ var Rules = []Rule{
 	},
 }
 
-// fileRules are about files that a polecat writes, by a tool or by >.
+// fileRules are about files that a polecat writes: by a tool, by >, or by a program such as tee.
 var fileRules = []struct {
 	name, why, instead string
 	forbids            func(f Facts, path string) bool
