@@ -59,6 +59,15 @@ func TestAForgedEpochFencesNobody(t *testing.T) {
 	}
 }
 
+// Where the file of the keys could not be read, there is no key to check.
+func TestNoKeyIsNoRightKey(t *testing.T) {
+	s := newStore(t)
+	s.Keys = nil
+	if err := s.CheckKeys(t.Context()); !errors.Is(err, town.ErrRefused) || town.Next(err) == "" {
+		t.Errorf("%v", err)
+	}
+}
+
 // What another directory of the Town signed counts before it is merged, also with a key
 // that followed the one here.
 func TestAnEntryThatTheTownSignedCountsUnmerged(t *testing.T) {

@@ -92,8 +92,12 @@ func signatureValues(g sign.Signature) []any {
 	return []any{string(g.Digest), string(g.Town), string(g.Signer), g.Value}
 }
 
-// CheckKeys fails when the registry has other keys for this Town than it signs with.
+// CheckKeys fails when the registry has other keys for this Town than it signs with, or when
+// it signs with none.
 func (s *Store) CheckKeys(ctx context.Context) error {
+	if s.Keys == nil { // its file could not be read
+		return town.Fail("sign as this Town", "see that this user may read .gt/keys", "%w: there is no key to sign with", town.ErrRefused)
+	}
 	return s.db.View(ctx, func(tx *doltdb.Tx) error {
 		_, err := s.ownKeys(ctx, tx)
 		return err
