@@ -20,7 +20,7 @@ func (m *model) copied(mt *modelTown) {
 	m.copies++
 	dir := fmt.Sprint(mt.dir, ".copy", m.copies)
 	m.replace(mt.dir, dir)
-	c := &modelTown{testTown: mt.testTown.in(dir), shown: maps.Clone(mt.shown), pending: maps.Clone(mt.pending), silent: true}
+	c := &modelTown{testTown: mt.testTown.in(dir), shown: maps.Clone(mt.shown), pending: maps.Clone(mt.pending), only: maps.Clone(mt.only), silent: true}
 	opts := c.opts
 	opts.Progress = c.progress
 	c.Engine = New(opts)
@@ -79,14 +79,14 @@ func (m *model) decide() {
 	remote := Remote{Name: "origin", URL: m.url}
 	for _, mt := range slices.Clone(m.towns) {
 		if !mt.silent {
-			mt.edit(documents[0], m.text(documents[0], "")) // so that there is something to publish
+			m.edit(mt, documents[0], m.text(documents[0], "")) // so that there is something to publish
 			m.call(mt, "sync", true, mt.doing("sync", remote))
 		}
 	}
 	for _, mt := range slices.Clone(m.towns) {
 		if mt.silent {
 			before := gitOut(m.t, m.url, "for-each-ref", dataRef)
-			mt.edit(documents[0], m.text(documents[0], ""))
+			m.edit(mt, documents[0], m.text(documents[0], ""))
 			was := m.silenced
 			m.call(mt, "push", true, mt.doing("push", remote))
 			m.call(mt, "sync", true, mt.doing("sync", remote))

@@ -75,12 +75,12 @@ func (m *model) putBack(mt *modelTown, part string) {
 	m.t.Helper()
 	inside := map[string]string{"plane": ".gt/data/federation", ".gt": ".gt", "town": "."}[part]
 	m.replace(filepath.Join(mt.saved.dir, inside), filepath.Join(mt.dir, inside))
-	safe := maps.Clone(m.published)
-	for _, other := range m.towns {
-		maps.Copy(safe, other.keeps())
-	}
+	mt.only = map[string]string{}
+	safe := m.held()
 	for path, text := range mt.documents() {
-		safe[wrote{path, text}] = true
+		if w := (wrote{path, text}); m.kept[w] && !safe[w] {
+			mt.only[path], safe[w] = text, true
+		}
 	}
 	maps.DeleteFunc(m.kept, func(w wrote, _ bool) bool { return !safe[w] })
 	if part == "town" {
@@ -94,6 +94,35 @@ func (m *model) putBack(mt *modelTown, part string) {
 	// Without its plane gt cannot know that a file was removed, and a text that the
 	// plane holds is no edit.
 	maps.DeleteFunc(mt.pending, func(path, text string) bool { return text == "" || holds[wrote{path, text}] })
+}
+
+// held is every text that the remote or the plane of a Town holds, or that a replaced
+// plane has left in a file alone.
+func (m *model) held() map[wrote]bool {
+	m.t.Helper()
+	held := maps.Clone(m.published)
+	for _, mt := range m.towns {
+		maps.Copy(held, mt.keeps())
+		for path, text := range mt.only {
+			held[wrote{path, text}] = true
+		}
+	}
+	return held
+}
+
+// writtenOver notes that somebody wrote over a file whose text a replaced plane had left
+// there alone. Where no call recorded it first, gt never had it since and cannot keep it,
+// as with any edit that is written over before it is recorded.
+func (m *model) writtenOver(mt *modelTown, path string) {
+	m.t.Helper()
+	w := wrote{path, mt.only[path]}
+	if w.text == "" {
+		return
+	}
+	delete(mt.only, path)
+	if !m.held()[w] {
+		delete(m.kept, w)
+	}
 }
 
 // stop ends a call of the engine at one of its steps.

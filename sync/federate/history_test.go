@@ -45,27 +45,27 @@ func (m *model) edits(t *rapid.T, mt *modelTown, deed string) {
 	path := rapid.SampledFrom(documents).Draw(t, "path")
 	switch deed {
 	case "write":
-		mt.edit(path, drawText(t, m, path))
+		m.edit(mt, path, drawText(t, m, path))
 	case "undo":
 		if text := mt.shown[path]; text != "unknown" {
-			mt.edit(path, text)
+			m.edit(mt, path, text)
 		}
 	case "remove":
-		mt.edit(path, "")
+		m.edit(mt, path, "")
 	case "rename":
 		to := rapid.SampledFrom(documents).Draw(t, "to")
 		if key(to).Kind == key(path).Kind && mt.read(path) != "" {
-			mt.edit(path, "")
-			mt.edit(to, drawText(t, m, to))
+			m.edit(mt, path, "")
+			m.edit(mt, to, drawText(t, m, to))
 		}
 	case "break":
 		if key(path).Kind != "template" { // any text is a template
-			mt.edit(path, invalidFormula)
+			m.edit(mt, path, invalidFormula)
 		}
 	case "copy": // two Towns write the same
 		from := rapid.SampledFrom(m.towns).Draw(t, "from")
 		if text := from.read(path); text != "" {
-			mt.edit(path, text)
+			m.edit(mt, path, text)
 		}
 	}
 }

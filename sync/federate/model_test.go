@@ -54,6 +54,9 @@ type modelTown struct {
 	shown map[string]string
 	// pending is what the person wrote since; "" removed the file.
 	pending map[string]string
+	// only is each text that was recorded and that this file alone holds, because the
+	// plane that held it was replaced. It is an edit again, until a call records it.
+	only map[string]string
 	// racing is an edit to make while a call of the engine runs; nil for none.
 	racing *race
 	// saved is the Town's copy; nil for none. cancel stops a call at the step stopAt.
@@ -174,8 +177,11 @@ func document(path, version, body string) string {
 }
 
 // edit is an edit by the person; "" removes the file.
-func (mt *modelTown) edit(path, text string) {
-	mt.t.Helper()
+func (m *model) edit(mt *modelTown, path, text string) {
+	m.t.Helper()
+	if only := mt.only[path]; only != "" && only != text && only == mt.read(path) {
+		m.writtenOver(mt, path)
+	}
 	switch {
 	case text != "":
 		mt.write(path, text)
@@ -244,10 +250,13 @@ func (m *model) call(mt *modelTown, name string, records bool, call func(context
 	if r != nil {
 		delete(before, r.path)
 		delete(mt.pending, r.path)
+		m.writtenOver(mt, r.path)
 	}
 	if stopped {
 		m.afterStop(mt, name)
 		before = nil
+	} else if records {
+		clear(mt.only)
 	}
 	for path, text := range before {
 		if records && valid(path, text) {
@@ -357,7 +366,7 @@ func (m *model) end() {
 				if mt.shown[path] == "unknown" {
 					mt.shown[path] = m.text(path, "1.0.0")
 				}
-				mt.edit(path, mt.shown[path])
+				m.edit(mt, path, mt.shown[path])
 			}
 		}
 	}

@@ -104,10 +104,10 @@ func (w *workspace) status(ctx context.Context) (out Status, edits []fileEdit, e
 	if out.Pending, err = w.pending(ctx, out.Head); err != nil {
 		return out, nil, err
 	}
-	if !out.Pending && (changes.Refreshed > 0 || w.index.Head != out.Head) {
+	if !out.Pending && (changes.Refreshed > 0 || !w.shows(out.Head)) {
 		// No document differs between the two commits, so the files show the later
 		// one too. The next call need not compare them again.
-		w.index.Head = out.Head
+		w.index.Head, w.index.Tip = out.Head, ""
 		w.saveLearnt()
 	}
 	out.Invalid, out.Changing = busyApart(changes.Invalid)
@@ -130,10 +130,10 @@ func (w *workspace) status(ctx context.Context) (out Status, edits []fileEdit, e
 // pending reports whether a document differs between the commit that the files show
 // and the tip. A commit may be about something else, such as the registry.
 func (w *workspace) pending(ctx context.Context, head string) (differs bool, err error) {
-	if head == w.index.Head {
+	if w.shows(head) {
 		return false, nil
 	}
-	from, err := w.store.Known(ctx, w.index.Head)
+	from, err := w.shown(ctx)
 	if err != nil || from == "" {
 		return true, err
 	}

@@ -111,11 +111,10 @@ func (w *workspace) saveLearnt() { _ = w.saveIndex() }
 func (w *workspace) show(ctx context.Context) error {
 	head, err := w.store.Head(ctx)
 	w.tip = head
-	if err != nil || head == w.index.Head {
+	if err != nil || w.shows(head) {
 		return err
 	}
-	// The index may be of a store that a join or a restore replaced.
-	from, err := w.store.Known(ctx, w.index.Head)
+	from, err := w.shown(ctx)
 	if err != nil {
 		return err
 	}
@@ -130,10 +129,26 @@ func (w *workspace) show(ctx context.Context) error {
 		// A merge may bring this commit, but the files will not show it any more.
 		w.index.Head = ""
 	}
+	w.index.Tip = head // also if only some files are written
 	if err := w.apply(ctx, w.states(ctx, from, head)); err != nil {
 		return err
 	}
 	return w.saveShown(head)
+}
+
+// shows reports that the files show the commit head, the plane's tip.
+func (w *workspace) shows(head string) bool { return w.index.Head == head && w.index.Tip == "" }
+
+// shown returns the commit whose rows the files show. It is "" if the plane lacks it, or
+// a later one that some of the files show: a join or an older copy replaced the plane.
+func (w *workspace) shown(ctx context.Context) (from string, err error) {
+	if w.index.Tip != "" {
+		tip, err := w.store.Known(ctx, w.index.Tip)
+		if err != nil || tip == "" {
+			return "", err
+		}
+	}
+	return w.store.Known(ctx, w.index.Head)
 }
 
 // distrust removes from the index the files whose text this plane does not hold. The
@@ -193,10 +208,12 @@ func (w *workspace) trustAgain(ctx context.Context) error {
 	return nil
 }
 
-// saveShown saves the index, with Head at head if no file is behind.
+// saveShown saves the index, with Head at head if no file is behind. Tip is head
+// otherwise.
 func (w *workspace) saveShown(head string) error {
+	w.index.Tip = head
 	if len(w.behind) == 0 && !w.unshown {
-		w.index.Head = head
+		w.index.Head, w.index.Tip = head, ""
 	}
 	return w.saveIndex()
 }

@@ -20,8 +20,12 @@ import (
 // been killed before it did.
 type Index struct {
 	// Head is the commit of the federation database whose rows the files show;
-	// empty when none was recorded. At most 159 bytes.
+	// empty when none was recorded.
 	Head string
+	// Tip is a later commit, some of whose rows the files show already; empty when
+	// there is none. A database that lacks it may lack texts of the entries, also where
+	// it has Head. Head and Tip have no line feed, and together at most 158 bytes.
+	Tip string
 
 	// base is the part that was read from the file; entries are looked up in it in
 	// place. What was set or deleted since is in fresh, and its slot in base is
@@ -74,6 +78,14 @@ type record struct {
 	// These are for records in fresh. deleted: there is no such entry any more.
 	// dirty: the change is not saved.
 	deleted, dirty bool
+}
+
+// commits is how Head and Tip are saved.
+func (ix *Index) commits() string {
+	if ix.Tip == "" {
+		return ix.Head
+	}
+	return ix.Head + "\n" + ix.Tip
 }
 
 // NewIndex returns an empty Index.

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"unicode"
 
 	"pgregory.net/rapid"
 
@@ -33,7 +34,9 @@ func TestIndexAgainstMap(t *testing.T) {
 				ix.Delete(key)
 				delete(model, key)
 			case 2:
-				ix.Head = rapid.StringN(0, 40, maxHead).Draw(t, "head")
+				line := rapid.RuneFrom(nil, unicode.L, unicode.N)
+				ix.Head = rapid.StringOfN(line, 0, 40, maxHead/2).Draw(t, "head")
+				ix.Tip = rapid.StringOfN(line, 0, 40, maxHead/2).Draw(t, "tip")
 				saveIndex(t, ix, path)
 			case 3:
 				saveIndex(t, ix, path)
@@ -44,10 +47,10 @@ func TestIndexAgainstMap(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			sameIndex(t, ix, ix.Head, model)
+			sameIndex(t, ix, ix.commits(), model)
 		}
 		saveIndex(t, ix, path)
-		sameIndex(t, loadIndex(t, path), ix.Head, model)
+		sameIndex(t, loadIndex(t, path), ix.commits(), model)
 	})
 }
 
@@ -79,10 +82,10 @@ func loadIndex(t fataler, path string) *Index {
 	return ix
 }
 
-func sameIndex(t fataler, ix *Index, head string, model map[town.Key]Entry) {
+func sameIndex(t fataler, ix *Index, commits string, model map[town.Key]Entry) {
 	t.Helper()
-	if all := maps.Collect(ix.All()); !maps.Equal(all, model) || ix.Len() != len(model) || ix.Head != head {
-		t.Fatalf("%d entries of %q: %v, want %q: %v", ix.Len(), ix.Head, all, head, model)
+	if all := maps.Collect(ix.All()); !maps.Equal(all, model) || ix.Len() != len(model) || ix.commits() != commits {
+		t.Fatalf("%d entries of %q: %v, want %q: %v", ix.Len(), ix.commits(), all, commits, model)
 	}
 	for key, want := range model {
 		if e, ok := ix.Get(key); !ok || e != want {

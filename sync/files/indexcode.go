@@ -7,6 +7,7 @@ import (
 	"hash/crc32"
 	"io"
 	"runtime"
+	"strings"
 
 	"gastown/town/group"
 )
@@ -25,7 +26,7 @@ var ErrBadIndex = errors.New("the index of files is unusable")
 //	sums:   CRC-32C of each block of the body
 //	body:   head length u8 | head | slots and entries (see table.go)
 //	head:   for each kind the times of its directory (see dirtimes.go), like the
-//	        times of an entry | the commit
+//	        times of an entry | Head | and, where there is a Tip, a line feed and Tip
 const (
 	indexMagic  = "gtfiles\n"
 	indexFormat = 3
@@ -50,8 +51,8 @@ func blocks(body int) int { return (body + blockBytes - 1) / blockBytes }
 // encode returns the whole index as a file. It marks entries as racy whose times
 // are not before limit.
 func (ix *Index) encode(limit int64) ([]byte, error) {
-	if len(ix.Head) > maxHead {
-		return nil, fmt.Errorf("head %.40q... is longer than %d bytes", ix.Head, maxHead)
+	if len(ix.commits()) > maxHead {
+		return nil, errLongHead(ix)
 	}
 	head := ix.encodeHead(limit)
 	count, size := 0, 0
@@ -101,6 +102,10 @@ func (ix *Index) encode(limit int64) ([]byte, error) {
 
 // after reports whether an edit made right after limit could have the same times.
 func (s stamp) after(limit int64) bool { return max(s.mtime, s.ctime) >= limit }
+
+func errLongHead(ix *Index) error {
+	return fmt.Errorf("head %.40q... is longer than %d bytes", ix.commits(), maxHead)
+}
 
 func bad(format string, args ...any) error {
 	return fmt.Errorf("%w: %s", ErrBadIndex, fmt.Sprintf(format, args...))
@@ -162,15 +167,16 @@ func dirBytes(prefix []byte) int {
 // encodeHead encodes what precedes the entries, in the file and in changes. It leaves
 // out times of directories that are not before limit.
 func (ix *Index) encodeHead(limit int64) []byte {
-	b := make([]byte, 1, 1+dirTimesBytes+len(ix.Head))
-	b[0] = byte(dirTimesBytes + len(ix.Head))
+	commits := ix.commits()
+	b := make([]byte, 1, 1+dirTimesBytes+len(commits))
+	b[0] = byte(dirTimesBytes + len(commits))
 	for _, s := range ix.dirTimes {
 		if s.after(limit) {
 			s = stamp{}
 		}
 		b = appendStamp(b, s)
 	}
-	return append(b, ix.Head...)
+	return append(b, commits...)
 }
 
 // cutHead splits b, which is not empty, after its head. dirs is how many bytes of it
@@ -189,7 +195,7 @@ func (ix *Index) decodeHead(b []byte, dirs int) {
 	for k := range dirs / stampBytes {
 		ix.dirTimes[k] = readStamp(b[k*stampBytes:])
 	}
-	ix.Head = string(b[dirs:])
+	ix.Head, ix.Tip, _ = strings.Cut(string(b[dirs:]), "\n")
 }
 
 // readBlocks reads and checks the body, several blocks at a time.

@@ -39,7 +39,7 @@ func LoadIndex(path string) (*Index, error) {
 	if ix.replay(prefix[:], log) == len(log) && formatOf(prefix[:]) == indexFormat {
 		ix.file.end = st.Size()
 	}
-	ix.file.head, ix.file.dirTimes = ix.Head, ix.dirTimes
+	ix.file.commits, ix.file.dirTimes = ix.commits(), ix.dirTimes
 	return ix, nil
 }
 
@@ -50,7 +50,7 @@ func LoadIndex(path string) (*Index, error) {
 // one, whole. Concurrent Saves exclude each other. The caller's own lock decides
 // whose index is current.
 func (ix *Index) Save(path string) (err error) {
-	if path == ix.file.path && ix.file.end > 0 && len(ix.dirty) == 0 && ix.Head == ix.file.head && ix.dirTimes == ix.file.dirTimes {
+	if path == ix.file.path && ix.file.end > 0 && len(ix.dirty) == 0 && ix.commits() == ix.file.commits && ix.dirTimes == ix.file.dirTimes {
 		if _, err := os.Lstat(path); err == nil {
 			return nil
 		}
@@ -61,8 +61,8 @@ func (ix *Index) Save(path string) (err error) {
 			err = town.Fail("save the index of files to "+path, durable.Advice(err), "%w", err)
 		}
 	}()
-	if len(ix.Head) > maxHead {
-		return fmt.Errorf("head %.40q... is longer than %d bytes", ix.Head, maxHead)
+	if len(ix.commits()) > maxHead {
+		return errLongHead(ix)
 	}
 	dir, err := os.Open(filepath.Dir(path))
 	if err != nil {
@@ -91,7 +91,7 @@ func (ix *Index) Save(path string) (err error) {
 		ix.fresh[i].dirty = false
 	}
 	ix.dirty = nil
-	ix.file.path, ix.file.head, ix.file.dirTimes = path, ix.Head, ix.dirTimes
+	ix.file.path, ix.file.commits, ix.file.dirTimes = path, ix.commits(), ix.dirTimes
 	return nil
 }
 

@@ -97,7 +97,7 @@ type savedFile struct {
 	// start is where the changes begin and end where the file ends. With end 0 the
 	// next save writes the file anew.
 	end, start int64
-	head       string
+	commits    string // its Head and Tip
 	dirTimes   [len(kinds)]stamp
 }
 
