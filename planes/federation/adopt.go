@@ -205,7 +205,7 @@ func (s *Store) adoptKind(ctx context.Context, tx *doltdb.Tx, k town.Kind, h Hol
 					top.Revision = max(top.Revision, c.after(key, before.Revision))
 				}
 				c.issues[name] = merged
-				c.claim(append(ours, *top)...)
+				c.sign(append(ours, *top)...)
 				out.Offered = append(out.Offered, key)
 			}
 			out.Notes = append(out.Notes, notes...)
@@ -241,7 +241,7 @@ func (s *Store) adoptRow(key town.Key, ours town.Edit, theirs []row, starter map
 		ours.Revision = max(ours.Revision, c.after(key, conflict.Theirs.Revision))
 	}
 	s.apply(c, key, conflict.Theirs, res)
-	c.claim(ours)
+	c.sign(ours)
 	if digest(res.InForce) != digest(conflict.Theirs) || len(res.Propose) > 0 {
 		out.Offered = append(out.Offered, key)
 	}

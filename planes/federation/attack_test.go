@@ -246,15 +246,15 @@ func TestNobodyHasTheLastNumber(t *testing.T) {
 	}
 	first := town.Edit{Key: mayor, Text: "alpha's first", Revision: 1, Town: "town-1", Author: "Ada <ada@example.com>"}
 	for name, act := range map[string]func(e *changeset){
-		"an edit":          func(e *changeset) { h := edit(maxRevision); e.force(mayor, &h); e.claim(h) },
-		"the end of reach": func(e *changeset) { h := edit(1<<(stepsOfLevels+1) - 1); e.force(mayor, &h); e.claim(h) },
+		"an edit":          func(e *changeset) { h := edit(maxRevision); e.force(mayor, &h); e.sign(h) },
+		"the end of reach": func(e *changeset) { h := edit(1<<(stepsOfLevels+1) - 1); e.force(mayor, &h); e.sign(h) },
 		"a rank":           func(e *changeset) { e.force(mayor, &first); e.rank(mayor, statement(first), maxRevision) },
 		"a removal":        func(e *changeset) { e.force(mayor, nil); e.rank(mayor, "", maxRevision) },
 		"a rank in reach":  func(e *changeset) { e.force(mayor, &first); e.rank(mayor, statement(first), 1<<(stepsOfLevels+1)-1) },
 		"an issue": func(e *changeset) {
 			h := town.Edit{Key: bug, Text: "hostile", Version: "3", Revision: maxRevision, Town: "town-9", Author: "M <m@example.com>"}
 			e.append = append(e.append, h)
-			e.claim(h)
+			e.sign(h)
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

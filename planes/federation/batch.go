@@ -229,8 +229,8 @@ func (c *changeset) retain(edits ...town.Edit) {
 	}
 }
 
-// claim has this Town sign edits that it wrote.
-func (c *changeset) claim(edits ...town.Edit) {
+// sign has this Town sign edits that it wrote.
+func (c *changeset) sign(edits ...town.Edit) {
 	for _, e := range edits {
 		c.statements = append(c.statements, statement(e))
 		c.lead(e.Key, statement(e), e.Revision)

@@ -89,7 +89,7 @@ func (s *Store) claimPart(ctx context.Context, tx *doltdb.Tx, k town.Kind, since
 				c.retain(was...)
 			}
 			c.force(e.Key, &e)
-			c.claim(e)
+			c.sign(e)
 		}
 	}
 	return nil
@@ -115,7 +115,7 @@ func (s *Store) claimIssues(c *changeset, name string, was []town.Edit, now []ro
 		}
 		e.Revision = max(e.Revision, c.after(e.Key, 0))
 		issues, changed = append(issues[:len(issues):len(issues)], e), true
-		c.claim(e)
+		c.sign(e)
 	}
 	for _, r := range now {
 		if own(r) && !slices.ContainsFunc(issues, alike(r.Edit)) {

@@ -9,10 +9,10 @@ import (
 	"gastown/town"
 )
 
-// distill takes out of a copy of a remote the keys, signatures and ranks that do not hold.
+// dropUnsigned takes out of a copy of a remote the keys, signatures and ranks that do not hold.
 // There is nothing here to compare the copy with, and a merge takes for valid what is here. A
 // text in force or a decision stays, as one that nobody signed: it gives way to a signed one.
-func (s *Store) distill(ctx context.Context) error {
+func (s *Store) dropUnsigned(ctx context.Context) error {
 	_, err := s.db.Update(ctx, "take out what no Town signed", func(tx *doltdb.Tx) error {
 		links, err := readLinks(ctx, tx, "", "")
 		if err != nil {
@@ -24,7 +24,7 @@ func (s *Store) distill(ctx context.Context) error {
 				drop["town_keys"] = append(drop["town_keys"], []any{string(l.Town), l.Number})
 			}
 		}
-		if drop["signatures"], err = s.unfounded(ctx, tx, ring); err != nil {
+		if drop["signatures"], err = s.invalidSignatures(ctx, tx, ring); err != nil {
 			return err
 		}
 		for _, table := range []string{"town_keys", "signatures"} {
@@ -41,32 +41,21 @@ func (s *Store) distill(ctx context.Context) error {
 	return err
 }
 
-// unfounded are the keys of signatures that are not by the last key of their Town.
-func (s *Store) unfounded(ctx context.Context, tx *doltdb.Tx, ring sign.Ring) (bad [][]any, err error) {
-	var batch []sign.Signature
-	check := func() {
-		for i, ok := range sign.Valid(s.uuid, batch, func(id town.ID, p sign.Public) bool {
-			last, ok := ring.Last(id)
-			return ok && p == last
-		}) {
-			if !ok {
-				bad = append(bad, []any{string(batch[i].Digest), string(batch[i].Town)})
-			}
-		}
-		batch = batch[:0]
+// invalidSignatures are the primary keys of signatures that are not by the last key of their Town.
+func (s *Store) invalidSignatures(ctx context.Context, tx *doltdb.Tx, ring sign.Ring) (bad [][]any, err error) {
+	accepts := func(id town.ID, p sign.Public) bool {
+		last, ok := ring.Last(id)
+		return ok && p == last
 	}
-	err = tx.Each(ctx, func(r *doltdb.Rows) error {
-		g, err := scanSignature(r)
-		if batch = append(batch, g); len(batch) == verifiedAtOnce {
-			check()
+	err = eachSignature(ctx, tx, s.uuid, accepts, func(g sign.Signature, valid bool) {
+		if !valid {
+			bad = append(bad, []any{string(g.Digest), string(g.Town)})
 		}
-		return err
-	}, "SELECT "+signatureColumns+" FROM signatures")
-	check()
+	})
 	return bad, err
 }
 
-// unsignedRanks are the keys of ranks without a signature in the session's own state.
+// unsignedRanks are the primary keys of ranks without a signature in the session's own state.
 func unsignedRanks(ctx context.Context, tx *doltdb.Tx) (bad [][]any, err error) {
 	var list []Rank
 	err = tx.Each(ctx, func(r *doltdb.Rows) error {

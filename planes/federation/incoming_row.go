@@ -176,7 +176,7 @@ func checkRank(r scanner) (verdict, error) {
 	v, err := scanRank(r)
 	return func() error {
 		if !slices.Contains(town.Kinds, v.Kind) || !hexadecimal(string(v.Edit)) || v.Kind == town.KindTemplate && v.Edit == "" {
-			return fmt.Errorf("a standing of %q is of a %q and names %q", town.Clip(v.Name, 64), town.Clip(string(v.Kind), 16), town.Clip(string(v.Edit), 64))
+			return fmt.Errorf("a rank of %q is of a %q and names %q", town.Clip(v.Name, 64), town.Clip(string(v.Kind), 16), town.Clip(string(v.Edit), 64))
 		}
 		if err := checkWriter(v.Town, v.Author, v.Level); err != nil {
 			return err

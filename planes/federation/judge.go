@@ -18,9 +18,9 @@ import (
 // one edit knew another is read from the signatures that lie beside each, and not from
 // commits, of which a stranger may have made some.
 
-// claim is a role or a formula that is not the same here and there. The edits lack their
+// difference is a role or a formula that is not the same here and there. The edits lack their
 // texts; nil where there is none.
-type claim struct {
+type difference struct {
 	name         string
 	ours, theirs *town.Edit
 	// here and there are their places, and row and its sign say what there is signed.
@@ -42,9 +42,9 @@ type claim struct {
 	yields bool
 }
 
-func (c *claim) oursRow() signedBy { return signedBy{c.here.edit, c.ours.Town} }
+func (d *difference) oursRow() signedBy { return signedBy{d.here.edit, d.ours.Town} }
 
-// ruling is what becomes of a claim.
+// ruling is what becomes of a difference.
 type ruling int
 
 const (
@@ -73,80 +73,80 @@ const (
 	gaveWay       = "no Town has signed what was here; what arrived is signed"
 )
 
-// rule decides about one claim.
-func (c *claim) rule() {
-	up := c.there.compare(c.here) > 0
-	theirNumber, ourNumber := revisionOf(c.theirs, c.there), revisionOf(c.ours, c.here)
+// rule decides about one difference.
+func (d *difference) rule() {
+	up := d.there.compare(d.here) > 0
+	theirNumber, ourNumber := revisionOf(d.theirs, d.there), revisionOf(d.ours, d.here)
 	switch {
-	case !c.signed && c.unchangedThere:
+	case !d.signed && d.unchangedThere:
 		// What is here was changed, and what is there never counted.
-	case c.far:
-		c.verdict, c.reason = refused, outOfReach
-	case !c.signed && c.theirs == nil:
-		c.verdict, c.reason = refused, nobodyRemoved
-	case !c.signed:
-		c.verdict, c.reason = refused, notSigned
-	case c.denied != "" && c.unchangedThere:
-	case c.denied != "":
-		c.verdict, c.reason = refused, c.denied
-	case up && c.theyKnew, !c.weKnew && c.theyKnew && !c.unchangedHere && theirNumber > ourNumber:
-		c.verdict = takeTheirs
-	case c.ours != nil && !c.oursSigned && !c.unchangedThere:
-		c.verdict, c.reason, c.yields = takeTheirs, gaveWay, true
-	case c.theyKnew && c.unchangedHere:
-		c.verdict, c.reason = refused, putBackAgain
-	case c.weKnew && (c.theyKnew || !up || ourNumber > theirNumber):
+	case d.far:
+		d.verdict, d.reason = refused, outOfReach
+	case !d.signed && d.theirs == nil:
+		d.verdict, d.reason = refused, nobodyRemoved
+	case !d.signed:
+		d.verdict, d.reason = refused, notSigned
+	case d.denied != "" && d.unchangedThere:
+	case d.denied != "":
+		d.verdict, d.reason = refused, d.denied
+	case up && d.theyKnew, !d.weKnew && d.theyKnew && !d.unchangedHere && theirNumber > ourNumber:
+		d.verdict = takeTheirs
+	case d.ours != nil && !d.oursSigned && !d.unchangedThere:
+		d.verdict, d.reason, d.yields = takeTheirs, gaveWay, true
+	case d.theyKnew && d.unchangedHere:
+		d.verdict, d.reason = refused, putBackAgain
+	case d.weKnew && (d.theyKnew || !up || ourNumber > theirNumber):
 	default:
-		c.verdict = conflicting
+		d.verdict = conflicting
 	}
 }
 
 // rows judges roles or formulas.
 func (f *sift) rows(ctx context.Context, k town.Kind) error {
-	list, err := f.claims(ctx, k)
+	list, err := f.differences(ctx, k)
 	if err != nil {
 		return err
 	}
 	if err := f.compare(ctx, k, list); err != nil {
 		return err
 	}
-	var conflicts, refusals, yielding []*claim
-	for _, c := range list {
-		switch c.rule(); c.verdict {
+	var conflicts, refusals, yielding []*difference
+	for _, d := range list {
+		switch d.rule(); d.verdict {
 		case conflicting:
-			conflicts = append(conflicts, c)
+			conflicts = append(conflicts, d)
 		case refused:
-			refusals = append(refusals, c)
+			refusals = append(refusals, d)
 		case takeTheirs:
-			if c.yields {
-				yielding = append(yielding, c)
+			if d.yields {
+				yielding = append(yielding, d)
 			}
 		}
 	}
 	if err := f.settle(ctx, k, conflicts); err != nil {
 		return err
 	}
-	for _, c := range list {
-		f.write(k, c)
+	for _, d := range list {
+		f.write(k, d)
 	}
-	if err := f.tell(ctx, k, f.ours, yielding); err != nil {
+	if err := f.refuseDocuments(ctx, k, f.ours, yielding); err != nil {
 		return err
 	}
-	return f.tell(ctx, k, f.theirs, refusals)
+	return f.refuseDocuments(ctx, k, f.theirs, refusals)
 }
 
 // write has the outcome written, where the engine has not come to it by itself.
-func (f *sift) write(k town.Kind, c *claim) {
-	winner, loser := c.here, c.there
-	if c.verdict == takeTheirs {
-		if winner, loser = c.there, c.here; !c.unchangedHere {
-			f.take[k] = append(f.take[k], c.name)
+func (f *sift) write(k town.Kind, d *difference) {
+	winner, loser := d.here, d.there
+	if d.verdict == takeTheirs {
+		if winner, loser = d.there, d.here; !d.unchangedHere {
+			f.take[k] = append(f.take[k], d.name)
 		}
-	} else if !c.unchangedThere {
-		f.keep[k] = append(f.keep[k], c.name)
+	} else if !d.unchangedThere {
+		f.keep[k] = append(f.keep[k], d.name)
 	}
-	if c.signed {
-		f.lift(town.Key{Kind: k, Name: c.name}, winner, loser)
+	if d.signed {
+		f.lift(town.Key{Kind: k, Name: d.name}, winner, loser)
 	}
 }
 
@@ -181,8 +181,8 @@ func (f *sift) maySign() bool {
 	return len(f.next[f.store.Town]) == 0 || ok && now == f.store.Keys.Public()
 }
 
-// claims reads the roles or formulas that differ.
-func (f *sift) claims(ctx context.Context, k town.Kind) (list []*claim, err error) {
+// differences reads the roles or formulas that differ.
+func (f *sift) differences(ctx context.Context, k town.Kind) (list []*difference, err error) {
 	n := 1 + strings.Count(columns(k), ",")
 	err = diffEach(ctx, f.tx, rowTable(k), f.ours, f.theirs, prefixed(columns(k))+", "+from(columns(k)), "", func(r *doltdb.Rows) error {
 		cells, dest := make([]sql.NullString, 2*n), make([]any, 2*n)
@@ -192,8 +192,8 @@ func (f *sift) claims(ctx context.Context, k town.Kind) (list []*claim, err erro
 		if err := r.Scan(dest...); err != nil {
 			return err
 		}
-		var c claim
-		for i, edit := range []**town.Edit{&c.theirs, &c.ours} {
+		var d difference
+		for i, edit := range []**town.Edit{&d.theirs, &d.ours} {
 			part := cells[i*n : (i+1)*n]
 			if !part[0].Valid {
 				continue
@@ -203,31 +203,31 @@ func (f *sift) claims(ctx context.Context, k town.Kind) (list []*claim, err erro
 				return err
 			}
 			// Not all texts are held at once.
-			c.name, *edit = read.Name, &read.Edit
+			d.name, *edit = read.Name, &read.Edit
 			at, intact := place{edit: statement(read.Edit)}, read.intact()
 			read.Text = ""
 			if i == 0 {
-				c.there, c.row, c.intact = at, signedBy{at.edit, read.Town}, intact
+				d.there, d.row, d.intact = at, signedBy{at.edit, read.Town}, intact
 			} else {
-				c.here = at
+				d.here = at
 			}
 		}
-		list = append(list, &c)
+		list = append(list, &d)
 		return nil
 	})
 	return list, err
 }
 
 // compare finds out what each side knew, and the places.
-func (f *sift) compare(ctx context.Context, k town.Kind, list []*claim) error {
+func (f *sift) compare(ctx context.Context, k town.Kind, list []*difference) error {
 	names := make([]string, len(list))
 	var rows []signedBy
-	for i, c := range list {
-		if names[i] = c.name; c.theirs != nil {
-			rows = append(rows, c.row)
+	for i, d := range list {
+		if names[i] = d.name; d.theirs != nil {
+			rows = append(rows, d.row)
 		}
-		if c.ours != nil {
-			rows = append(rows, c.oursRow())
+		if d.ours != nil {
+			rows = append(rows, d.oursRow())
 		}
 	}
 	signed, known, err := f.signed(ctx, rows)
@@ -242,31 +242,31 @@ func (f *sift) compare(ctx context.Context, k town.Kind, list []*claim) error {
 	if err != nil {
 		return err
 	}
-	var unsure []*claim
-	for _, c := range list {
-		was := before[c.name][""].Level
-		for _, v := range f.stand[k][c.name] {
+	var unsure []*difference
+	for _, d := range list {
+		was := before[d.name][""].Level
+		for _, v := range f.stand[k][d.name] {
 			f.store.raise(before, v)
 		}
-		now := before[c.name]
-		f.fix.above[town.Key{Kind: k, Name: c.name}] = now.top()
-		c.oursSigned = c.ours == nil || signed[c.oursRow()] || now[c.here.edit].Level > 0
-		c.here.level = now.at(revisionOf(c.ours, place{}), c.here.edit).level
-		c.there.level = now.at(revisionOf(c.theirs, place{}), c.there.edit).level
-		c.unchangedHere, c.unchangedThere = !here[c.name], there != nil && !there[c.name]
-		if c.theirs == nil {
-			c.signed, c.weKnew = now[""].Level > 0, now[""].Level == was
+		now := before[d.name]
+		f.fix.above[town.Key{Kind: k, Name: d.name}] = now.top()
+		d.oursSigned = d.ours == nil || signed[d.oursRow()] || now[d.here.edit].Level > 0
+		d.here.level = now.at(revisionOf(d.ours, place{}), d.here.edit).level
+		d.there.level = now.at(revisionOf(d.theirs, place{}), d.there.edit).level
+		d.unchangedHere, d.unchangedThere = !here[d.name], there != nil && !there[d.name]
+		if d.theirs == nil {
+			d.signed, d.weKnew = now[""].Level > 0, now[""].Level == was
 		} else {
-			c.signed = c.intact && (signed[c.row] || now[c.there.edit].Level > 0)
-			c.far = c.signed && !reach(now.top(), c.theirs.Revision)
-			c.signed = c.signed && !c.far
-			c.weKnew = c.unchangedThere || known[c.row]
+			d.signed = d.intact && (signed[d.row] || now[d.there.edit].Level > 0)
+			d.far = d.signed && !reach(now.top(), d.theirs.Revision)
+			d.signed = d.signed && !d.far
+			d.weKnew = d.unchangedThere || known[d.row]
 		}
-		if c.signed {
-			c.denied = f.denies(town.Key{Kind: k, Name: c.name}, c.theirs, c.theirs != nil && signed[c.row], now[c.there.edit])
+		if d.signed {
+			d.denied = f.denies(town.Key{Kind: k, Name: d.name}, d.theirs, d.theirs != nil && signed[d.row], now[d.there.edit])
 		}
-		if c.theyKnew = c.unchangedHere; !c.theyKnew {
-			unsure = append(unsure, c)
+		if d.theyKnew = d.unchangedHere; !d.theyKnew {
+			unsure = append(unsure, d)
 		}
 	}
 	return f.theyKnew(ctx, k, unsure)
@@ -292,17 +292,17 @@ func (f *sift) sinceBase(ctx context.Context, k town.Kind) (here, there map[stri
 }
 
 // theyKnew finds out which of our edits theirs has seen.
-func (f *sift) theyKnew(ctx context.Context, k town.Kind, list []*claim) error {
+func (f *sift) theyKnew(ctx context.Context, k town.Kind, list []*difference) error {
 	if signs, err := f.theySign(ctx); err != nil || !signs || len(list) == 0 {
 		return err
 	}
 	var rows []signedBy
 	var absent []string
-	for _, c := range list {
-		if c.ours != nil {
-			rows = append(rows, c.oursRow())
+	for _, d := range list {
+		if d.ours != nil {
+			rows = append(rows, d.oursRow())
 		} else {
-			absent = append(absent, c.name)
+			absent = append(absent, d.name)
 		}
 	}
 	known, err := signaturesOf(ctx, f.tx, f.theirs, rows)
@@ -313,11 +313,11 @@ func (f *sift) theyKnew(ctx context.Context, k town.Kind, list []*claim) error {
 	if err != nil {
 		return err
 	}
-	for _, c := range list {
-		if c.ours != nil {
-			_, c.theyKnew = known[c.oursRow()]
+	for _, d := range list {
+		if d.ours != nil {
+			_, d.theyKnew = known[d.oursRow()]
 		} else {
-			c.theyKnew = gone[c.name][""].Level >= c.here.level
+			d.theyKnew = gone[d.name][""].Level >= d.here.level
 		}
 	}
 	return nil
@@ -330,11 +330,11 @@ func (f *sift) theySign(ctx context.Context) (bool, error) {
 }
 
 // settle decides conflicts by policy.
-func (f *sift) settle(ctx context.Context, k town.Kind, list []*claim) error {
-	byClaim := map[string]*claim{}
+func (f *sift) settle(ctx context.Context, k town.Kind, list []*difference) error {
+	named := map[string]*difference{}
 	var names []string
-	for _, c := range list {
-		byClaim[c.name], names = c, append(names, c.name)
+	for _, d := range list {
+		named[d.name], names = d, append(names, d.name)
 	}
 	parts, err := byName(ctx, f.tx, k, f.theirs, names)
 	if err != nil {
@@ -364,10 +364,10 @@ func (f *sift) settle(ctx context.Context, k town.Kind, list []*claim) error {
 			if res.Note != "" {
 				f.notes = append(f.notes, res.Note)
 			}
-			if c := byClaim[name]; digest(res.InForce) == digest(theirs) {
-				c.verdict = takeTheirs
+			if d := named[name]; digest(res.InForce) == digest(theirs) {
+				d.verdict = takeTheirs
 			} else {
-				c.verdict = keepOurs
+				d.verdict = keepOurs
 			}
 		}
 	}

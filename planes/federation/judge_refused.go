@@ -7,13 +7,14 @@ import (
 	"gastown/town"
 )
 
-// tell refuses documents as they are at a revision. Their texts wait for a person.
-func (f *sift) tell(ctx context.Context, k town.Kind, revision string, list []*claim) error {
+// refuseDocuments notes that documents, as they are at a revision, were not taken. Their texts
+// wait for a person.
+func (f *sift) refuseDocuments(ctx context.Context, k town.Kind, revision string, list []*difference) error {
 	var names []string
 	reasons, signed := map[string]string{}, map[string]bool{}
-	for _, c := range list {
-		names = append(names, c.name)
-		reasons[c.name], signed[c.name] = c.reason, c.denied != "" || c.yields
+	for _, d := range list {
+		names = append(names, d.name)
+		reasons[d.name], signed[d.name] = d.reason, d.denied != "" || d.yields
 	}
 	slices.Sort(names)
 	parts, err := byName(ctx, f.tx, k, revision, names)

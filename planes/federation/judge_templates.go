@@ -205,7 +205,7 @@ func (f *sift) template(t *issueLists, agreed *town.Edit) {
 		}
 	}
 	if reason != "" {
-		f.tellTemplate(t, agreed, reason)
+		f.refuseTemplate(t, agreed, reason)
 	}
 }
 
@@ -225,7 +225,7 @@ func (f *sift) above(t *issueLists, issues []town.Edit) []town.Edit {
 		return numbered(issues, []town.Edit{*top})
 	}
 	e := town.Edit{Key: t.key, Deleted: true, Town: f.store.Town, Author: f.store.Author, Revision: max(t.levels.top(), last(issues).Revision) + 1}
-	f.fix.claim(e)
+	f.fix.sign(e)
 	return numbered(issues, []town.Edit{e})
 }
 
@@ -256,8 +256,8 @@ func (f *sift) unite(t *issueLists, missing, added []town.Edit) []town.Edit {
 	return merged
 }
 
-// tellTemplate says why issues were not taken. The newest of them waits for a person.
-func (f *sift) tellTemplate(t *issueLists, agreed *town.Edit, reason string) {
+// refuseTemplate notes why issues were not taken. The newest of them waits for a person.
+func (f *sift) refuseTemplate(t *issueLists, agreed *town.Edit, reason string) {
 	refusal := Refusal{Row: t.key.String(), Reason: reason}
 	newest := last(t.bad)
 	if newest == nil {

@@ -144,7 +144,7 @@ func (s *Store) recordRow(ctx context.Context, tx *doltdb.Tx, c *changeset, e Fi
 	ours := s.edit(e, cur)
 	if ours != nil {
 		ours.Revision = max(ours.Revision, c.after(e.Key, 0))
-		c.claim(*ours)
+		c.sign(*ours)
 	}
 	if digest(cur) == e.Base {
 		if ours == nil {
@@ -195,7 +195,7 @@ func (s *Store) recordIssue(c *changeset, e FileEdit, issues []town.Edit, out *R
 	next := s.edit(e, last(issues))
 	next = issue(e, next, issues)
 	next.Revision = max(next.Revision, c.after(e.Key, 0))
-	c.claim(*next)
+	c.sign(*next)
 	out.Edits++
 	if digest(cur) == e.Base {
 		c.append = append(c.append, *next)

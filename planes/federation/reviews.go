@@ -230,14 +230,14 @@ func (s *Store) Resolve(ctx context.Context, r Review, outcome Outcome, merged, 
 			added.Revision = max(added.Revision, c.after(r.Key, 0))
 			issued := issue(FileEdit{Key: r.Key, Removed: next == nil}, &added, issues)
 			c.append = append(c.append, *issued)
-			c.claim(*issued)
+			c.sign(*issued)
 		default:
 			if cur != nil {
 				c.retain(*cur)
 			}
 			c.force(r.Key, next)
 			if next != nil {
-				c.claim(*next)
+				c.sign(*next)
 			} else {
 				c.remove(*cur)
 			}

@@ -42,14 +42,12 @@ type sift struct {
 	later bool
 	// ring has the keys at ours, and next those that arrived too.
 	ring, next sign.Ring
-	// arrived are the rows with a valid signature that ours has not, and stand the levels
-	// that ranks among them give.
-	arrived map[signedBy]bool
-	// renewed are those among them that replace one at ours.
-	renewed map[signedBy]bool
-	// removed are the signatures that the merge removed.
-	removed map[signedBy]bool
-	stand   map[town.Kind]map[string]levels
+	// arrived are the rows with a valid signature that ours has not, and renewed those among
+	// them whose signature replaces one at ours. removed are the rows whose signature the
+	// merge removed.
+	arrived, renewed, removed map[signedBy]bool
+	// stand has the levels that ranks among the arrived rows give, by name.
+	stand map[town.Kind]map[string]levels
 
 	refused []Refusal
 	notes   []string

@@ -253,6 +253,32 @@ func (s *Store) signedAt(ctx context.Context, tx *doltdb.Tx, revision string, m 
 	return err == nil && ok && g.Signer == now && g.Holds(s.uuid), err
 }
 
+// eachSignature yields every signature of the session's own state, and whether it holds and is
+// by a key that accepts allows for its Town.
+func eachSignature(
+	ctx context.Context, tx *doltdb.Tx, uuid string, accepts func(town.ID, sign.Public) bool, yield func(g sign.Signature, valid bool),
+) error {
+	var batch []sign.Signature
+	check := func() {
+		for i, valid := range sign.Valid(uuid, batch, accepts) {
+			yield(batch[i], valid)
+		}
+		batch = batch[:0]
+	}
+	err := tx.Each(ctx, func(r *doltdb.Rows) error {
+		g, err := scanSignature(r)
+		if batch = append(batch, g); len(batch) == verifiedAtOnce {
+			check()
+		}
+		return err
+	}, "SELECT "+signatureColumns+" FROM signatures")
+	check()
+	return err
+}
+
+// verifiedAtOnce is how many signatures are in memory.
+const verifiedAtOnce = 10_000
+
 // signedBy is a row that a Town signed.
 type signedBy struct {
 	statement town.Digest

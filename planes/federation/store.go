@@ -174,7 +174,7 @@ func Clone(ctx context.Context, opts doltdb.Options, remote, mirror string, id t
 		err = s.db.Migrate(ctx, migrations)
 	}
 	if err == nil {
-		err = s.distill(ctx)
+		err = s.dropUnsigned(ctx)
 	}
 	if err == nil && foreign {
 		_, err = s.Mend(ctx, "", "HEAD")

@@ -13,7 +13,7 @@ import (
 // Verification says how many rows of the plane are signed by the Town that they name.
 type Verification struct {
 	Signed int `json:"signed"`
-	// Vouched counts edits of which another Town has said that they stand, by a rank.
+	// Vouched counts edits that their own Town did not sign, but a Town gave a rank.
 	Vouched int `json:"vouched"`
 	// Unsigned are the others: from before Towns signed, or not checked by a merge here.
 	Unsigned []Unverified `json:"unsigned"`
@@ -40,8 +40,9 @@ type verification struct {
 	vouched map[town.Digest]bool
 }
 
-// Verify checks the keys of all Towns, every signature, and that every document in force
-// or issued, every decision and every entry of the registry has one. It reads every row.
+// Verify checks the keys of all Towns and every signature, and that there is one for every
+// document in force, every issue, every decision and every entry of the registry. It reads
+// every row.
 func (s *Store) Verify(ctx context.Context) (out Verification, err error) {
 	out.Unsigned = []Unverified{}
 	err = s.db.View(ctx, func(tx *doltdb.Tx) error {
@@ -136,7 +137,8 @@ func (v *Verification) Add(row Unverified) {
 	}
 }
 
-// signatures checks the keys and all signatures, and gives the rows that are signed.
+// signatures checks the keys and all signatures, and returns the rows that are signed. A
+// signature by a former key counts here, though no merge takes it.
 func (v *verification) signatures(ctx context.Context, uuid string) (map[signedBy]bool, error) {
 	links, err := readLinks(ctx, v.tx, "", "")
 	if err != nil {
@@ -149,28 +151,14 @@ func (v *verification) signatures(ctx context.Context, uuid string) (map[signedB
 		}
 	}
 	valid := map[signedBy]bool{}
-	var list []sign.Signature
-	check := func() {
-		for i, ok := range sign.Valid(uuid, list, func(id town.ID, p sign.Public) bool { return slices.Contains(ring[id], p) }) {
-			if valid[signedBy{list[i].Digest, list[i].Town}] = ok; !ok {
-				v.add(Unverified{Row: "signature of row " + list[i].Digest.Short(), Town: list[i].Town, Reason: "it is not by a key of the Town it names"})
-			}
+	accepts := func(id town.ID, p sign.Public) bool { return slices.Contains(ring[id], p) }
+	err = eachSignature(ctx, v.tx, uuid, accepts, func(g sign.Signature, ok bool) {
+		if valid[signedBy{g.Digest, g.Town}] = ok; !ok {
+			v.add(Unverified{Row: "signature of row " + g.Digest.Short(), Town: g.Town, Reason: "it is not by a key of the Town it names"})
 		}
-		list = list[:0]
-	}
-	err = v.tx.Each(ctx, func(r *doltdb.Rows) error {
-		g, err := scanSignature(r)
-		if list = append(list, g); len(list) == verifiedAtOnce {
-			check()
-		}
-		return err
-	}, "SELECT "+signatureColumns+" FROM signatures")
-	check()
+	})
 	return valid, err
 }
-
-// verifiedAtOnce is how many signatures are in memory.
-const verifiedAtOnce = 10_000
 
 // Fingerprints gives the fingerprint of each Town's present key: what tells apart Towns
 // of one name. A Town without a key has none.
