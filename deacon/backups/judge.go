@@ -11,9 +11,8 @@ import (
 	"gastown/town/config"
 )
 
-// A backup is late when three intervals have passed, and critical after a day's worth of
-// them. A test of a restore is late a day after it was due, and critical when twice its
-// interval has passed.
+// A backup is late when three intervals have passed, and critical after 24. A test of a
+// restore is late a day after it was due, and critical one interval after that.
 const (
 	lateIntervals     = 3
 	criticalIntervals = 24

@@ -242,7 +242,7 @@ func (sh Shelf) Get(ctx context.Context, name, id string) (Record, error) {
 		}
 	}
 	if len(found) == 0 && denied != "" {
-		return Record{}, town.Fail("show "+m.Name+"/"+town.Clip(id, 64), "gt federation towns shows which Towns are trusted",
+		return Record{}, town.Fail("show "+m.Name+"/"+town.Clip(id, 64), "gt federation towns shows which Towns are trusted, and gt access list what they may write",
 			"%w: the record may not enter this Town: %s", town.ErrRefused, denied)
 	}
 	if len(found) == 0 {

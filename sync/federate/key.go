@@ -14,7 +14,7 @@ type Key struct {
 	// Fingerprint is that of the present key. Number is how many keys the Town has had.
 	Fingerprint string `json:"fingerprint"`
 	Number      int    `json:"number"`
-	// Revoked: the Town has revoked its keys, and publishes nothing more.
+	// Revoked: the Town has revoked its keys, and signs nothing more.
 	Revoked bool `json:"revoked"`
 }
 
@@ -64,8 +64,8 @@ func (e *Engine) RotateKey(ctx context.Context) (out Key, err error) {
 	return out, err
 }
 
-// RevokeKey says, signed by the present key, that this Town signs nothing more. Other
-// Towns learn of it with the next push of another Town that has it, or of this one.
+// RevokeKey ends this Town's keys for good; see federation.Store.Revoke. Other Towns learn of
+// it with the next push of this Town, or of another one that knows.
 func (e *Engine) RevokeKey(ctx context.Context) (out Key, err error) {
 	err = e.Read(ctx, func(s *federation.Store) error {
 		out.Fingerprint, out.Number, out.Revoked = s.Keys.Public().Fingerprint(), s.Keys.Count(), true

@@ -40,20 +40,21 @@ func (e *Engine) sharing() *records.Sharing {
 	})
 }
 
-// keyRing is what the federation plane says of the keys of Towns, read when its files had
-// that sign.
+// keyRing is what the federation plane said of the keys of Towns. files is the sign that its
+// files had then; see planeSign.
 type keyRing struct {
-	sign string
-	keys sign.Ring
+	files string
+	keys  sign.Ring
 }
 
 // readRing reads the keys of all Towns. A call that leaves the federation plane alone does not
 // publish the keys in it, so for it those count that the remote is known to have.
 func (s *session) readRing(ctx context.Context) (sign.Ring, error) {
-	if sign := s.planeSign(); sign != "" && sign == s.ring.sign {
+	now := s.planeSign()
+	if now != "" && now == s.ring.files {
 		return s.ring.keys, nil
 	}
-	s.ring.sign = s.planeSign()
+	s.ring.files = now
 	err := s.Read(ctx, func(plane *federation.Store) (err error) {
 		revision := ""
 		if s.opts.OnlyLedger && s.state.Commit != "" {

@@ -141,7 +141,7 @@ func (p *Plan) writeRows(ctx context.Context, x *exchange.Store) (commit string,
 }
 
 // cannotSign says why records do not move.
-const cannotSign = "the federation does not know this Town's present key, or that the Town has revoked it, so its records are not shared (gt federation key; gt federation push)"
+const cannotSign = "the federation does not know this Town's present key, or knows that the Town revoked it, so its records are not shared (gt federation key; gt federation push)"
 
 // Reset drops from the mirror what was staged and not published.
 func (p *Plan) Reset(ctx context.Context) error {

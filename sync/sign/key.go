@@ -52,7 +52,7 @@ func (p Public) verify(message town.Digest, signature string) bool {
 	return err == nil && ed25519.Verify(key, []byte(message), raw)
 }
 
-// Key is a key pair. The zero Key signs nothing.
+// Key is a key pair. The zero Key holds no key and must not sign.
 type Key struct{ private ed25519.PrivateKey }
 
 // Generate makes a new key.

@@ -14,8 +14,9 @@ import (
 	"gastown/town/durable"
 )
 
-// Keys are the keys of this Town, the present one last. It is safe for use by several
-// goroutines. The zero Keys, and nil, sign nothing.
+// Keys are the keys of this Town, the present one last. They never change, so several
+// goroutines may use them. The zero Keys, and nil, hold no key: Count is 0, and Sign
+// must not be called.
 type Keys struct {
 	town town.ID
 	keys []Key
@@ -35,9 +36,10 @@ func NewKeys(id town.ID) (*Keys, error) {
 	return &Keys{town: id, keys: []Key{k}}, err
 }
 
-// Load reads the keys of a Town from a file, and makes it its owner's alone. Where the file
-// has the keys of another Town, they are kept beside it, and this Town's are taken from
-// there. It makes the first key where there is none. After an error there are no keys.
+// Load reads the keys of a Town from a file, which it makes readable for its owner alone. If
+// the file has the keys of another Town, Load moves them to a file beside it, and takes this
+// Town's keys from such a file if there is one. Without a file it makes the first key. After
+// an error there are no keys.
 func Load(path string, id town.ID) (*Keys, error) {
 	data, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -54,7 +56,7 @@ func Load(path string, id town.ID) (*Keys, error) {
 	if info, err := os.Stat(path); err == nil && info.Mode().Perm()&0o077 != 0 {
 		err = os.Chmod(path, 0o600)
 		if err != nil {
-			return nil, town.Fail("read the keys of this Town", "make it readable for its owner alone", "%w: other users may read %s: %w", town.ErrRefused, path, err)
+			return nil, town.Fail("read the keys of this Town", "chmod 600 "+path, "%w: other users may read %s: %w", town.ErrRefused, path, err)
 		}
 	}
 	var f file
@@ -120,15 +122,14 @@ func begin(path string, id town.ID) (*Keys, error) {
 	return k, nil
 }
 
-// saveNew writes the first keys. Another process may do the same at once; then those
-// that were first count.
+// saveNew writes the first keys. If another process wrote some first, those are used.
 func (k *Keys) saveNew(path string) error {
-	f, err := os.MkdirTemp(filepath.Dir(path), ".keys-")
+	dir, err := os.MkdirTemp(filepath.Dir(path), ".keys-")
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(f)
-	made := filepath.Join(f, "keys")
+	defer os.RemoveAll(dir)
+	made := filepath.Join(dir, "keys")
 	if err := k.save(made); err != nil {
 		return err
 	}

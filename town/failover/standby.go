@@ -194,11 +194,12 @@ func (t *Town) note(ctx context.Context, change func(*instance.Standby)) error {
 	return err
 }
 
-// StandBy makes this directory one that stands by, which ends a promotion that was
-// interrupted. Where it is the active one, or the registry names it as that, it steps down: nothing acts here from now on, and when everything that it has is in the backups
-// and published, the registry says that no directory speaks for the Town. take takes the
-// last backup; remotes that cannot be reached keep the directory from stepping down, and
-// running it again goes on.
+// StandBy makes this directory one that stands by, which gives up a promotion that was
+// interrupted. Where it is the active one, or the registry names it as that, it steps down:
+// nothing acts here from now on, and when everything that it has is in the backups and
+// published, the registry says that no directory speaks for the Town. take takes the last
+// backup. Remotes that cannot be reached keep the directory from stepping down; the next call
+// goes on.
 func (t *Town) StandBy(ctx context.Context, of, key string, take func(context.Context) error) (stepped bool, err error) {
 	err = t.locked(ctx, "stand by", func() error {
 		stepped, err = t.standBy(ctx, of, key, take)

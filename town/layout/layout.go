@@ -115,8 +115,8 @@ func (t Town) Engine() string { return t.join(".gt", "engine") }
 // Instance says which directory of the Town this is; see town/instance.
 func (t Town) Instance() string { return t.join(".gt", "instance") }
 
-// Keys are what the Town signs with; see sync/sign. They never leave the machine, but in
-// a backup.
+// Keys are what the Town signs with; see sync/sign. They leave the machine only in an
+// encrypted backup.
 func (t Town) Keys() string { return t.join(".gt", "keys") }
 
 // Index records the state of the files in Files when gt last wrote or read them.

@@ -87,7 +87,7 @@ func Commands(p *shell.Program) {
 		to(o, c)
 		c.Arg("name", "The point (default: the newest that is whole).").SetValue(&o.point)
 		c.Flag("plane", "Only this plane; the others stay as they are.").PlaceHolder("PLANE").EnumVar(&o.plane, host.Planes...)
-		c.Flag("at", "The newest point that is not younger: 90m, 12h, 7d, 2031-03-10 or 2031-03-10T12:00:00Z.").PlaceHolder("TIME").SetValue(&o.at)
+		c.Flag("at", "The newest point that was taken by then: 90m, 12h or 7d ago, 2031-03-10 or 2031-03-10T12:00:00Z.").PlaceHolder("TIME").SetValue(&o.at)
 		c.Flag("files", "The newest point of configuration and files, not of the databases.").BoolVar(&o.files)
 		c.Flag("dry-run", "Only say what was written since the point.").BoolVar(&o.dry)
 		return o.restore

@@ -78,7 +78,7 @@ func short(id string) string { return id[:min(len(id), shortID)] }
 // shortID is the length of an abbreviated id.
 const shortID = 10
 
-// list replaces a nil list by an empty one, so that JSON has [] instead of null.
+// nonNil replaces a nil list by an empty one, so that JSON has [] instead of null.
 func nonNil[T any](l []T) []T {
 	if l == nil {
 		return []T{}

@@ -100,8 +100,9 @@ func newReview(r federation.Review) review {
 	return review{ID: string(r.ID), Document: r.Key.String(), Delete: r.Delete, Town: string(r.Town), Author: r.Author, Signed: r.Signed}
 }
 
-// claims are a Town and an author as people are shown them: an unsigned row only says so.
-func (r review) claims(towns map[town.ID]string) (name, author string) {
+// writer is the Town and the author as people are shown them. Of an unsigned row nobody knows
+// whether they wrote it.
+func (r review) writer(towns map[town.ID]string) (name, author string) {
 	name, author = townName(towns, town.ID(r.Town)), r.Author
 	if !r.Signed && r.Town != "" {
 		name = "unsigned, says " + name
@@ -147,7 +148,7 @@ func (o *conflictsOptions) list(ctx context.Context) error {
 		}
 		var rows [][]string
 		for _, r := range out {
-			name, author := r.claims(towns)
+			name, author := r.writer(towns)
 			rows = append(rows, []string{r.Short(), r.Document, r.proposes(), name, author})
 		}
 		p.Table([]string{"ID", "DOCUMENT", "WHAT", "TOWN", "AUTHOR"}, rows)
@@ -197,7 +198,7 @@ func newReviewTexts(r federation.Review) reviewTexts {
 
 func (out reviewTexts) print(p *term.Printer, r federation.Review, towns map[town.ID]string) {
 	p.Styled(term.Head, "Review %s of %s", out.Short(), out.Document)
-	name, author := out.claims(towns)
+	name, author := out.writer(towns)
 	p.Line("  ours:   %s by %s in %s", out.proposes(), author, name)
 	if r.Current == nil {
 		p.Line("  theirs: the role is not there any more")

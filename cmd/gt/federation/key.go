@@ -62,7 +62,7 @@ func (o *keyOptions) run(ctx context.Context) error {
 		p.Line("%s", out.Fingerprint)
 		switch {
 		case out.Revoked:
-			p.Line("  revoked: this Town signs nothing more")
+			p.Line("  revoked: this Town signs nothing more; gt federation push tells the other Towns")
 		case o.rotate:
 			p.Line("  key %d of this Town; gt federation push tells the other Towns", out.Number)
 		}

@@ -31,7 +31,7 @@ func trustCommand() shell.Command {
 		Planes: []string{layout.Federation}, Permission: shell.MayWriteFederation, Writes: true,
 		Define: func(call *shell.Call, c *kingpin.CmdClause) shell.Action {
 			o := &trustOptions{call: call, trusted: true}
-			c.Flag("fingerprint", "That of a key which must be among the Town's. Without it the present one is pinned.").
+			c.Flag("fingerprint", "The fingerprint of a key that must be among the Town's keys (default: its present key).").
 				PlaceHolder("FINGERPRINT").StringVar(&o.fingerprint)
 			return o.define(c)
 		},
@@ -79,7 +79,7 @@ func (o *trustOptions) run(ctx context.Context) error {
 		return town.Fail(op, "gt federation key shows its key", "%w: it is this Town", town.ErrRefused)
 	}
 	d := host.Trusted{Name: m.Name, Trusted: o.trusted}
-	if d.Fingerprint = o.fingerprint; d.Fingerprint == "" && m.Fingerprint != revoked {
+	if d.Fingerprint = o.fingerprint; d.Fingerprint == "" && m.Fingerprint != sign.Revoked.Fingerprint() {
 		d.Fingerprint = m.Fingerprint
 	}
 	if err := h.ChangeTrust(ctx, func(t host.Trust) { t[m.ID] = d }); err != nil {
@@ -97,6 +97,3 @@ func (o *trustOptions) run(ctx context.Context) error {
 		}
 	})
 }
-
-// revoked is the fingerprint of a Town that has revoked its keys.
-const revoked = "revoked"

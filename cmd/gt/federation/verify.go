@@ -15,11 +15,11 @@ import (
 func verifyCommand() shell.Command {
 	return shell.Command{
 		Name: "verify", Help: "Check the signatures of everything in the federation plane, and of shared records.",
-		Examples: []string{"gt federation verify", "gt federation verify --json", "gt federation verify --vouch    # adopt what nobody signed"},
+		Examples: []string{"gt federation verify", "gt federation verify --json", "gt federation verify --vouch    # this Town stands for the documents that nobody signed"},
 		Planes:   []string{layout.Federation}, Permission: shell.MayReadFederation, Repeatable: true,
 		WritesWith: []string{"vouch"}, WritePermission: shell.MayWriteFederation,
 		Define: func(call *shell.Call, c *kingpin.CmdClause) shell.Action {
-			vouch := c.Flag("vouch", "This Town stands for the documents that nobody signed. Look at them before.").Bool()
+			vouch := c.Flag("vouch", "Let this Town stand for the documents that nobody signed. Read them first.").Bool()
 			return func(ctx context.Context) error { return verify(ctx, call, *vouch) }
 		},
 	}
@@ -60,7 +60,7 @@ func verify(ctx context.Context, call *shell.Call, vouch bool) error {
 		}
 		if len(rows) > 0 {
 			p.Table([]string{"ROW", "NAMES TOWN", "AUTHOR", "REASON"}, rows)
-			p.Line("gt federation verify --vouch: this Town stands for the documents among them")
+			p.Line("gt federation verify --vouch lets this Town stand for the documents among them")
 		}
 	})
 }
