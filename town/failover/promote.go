@@ -38,7 +38,7 @@ type Promoted struct {
 // other directory speaks. Another directory that is promoted first makes it fail; this
 // one then goes on to stand by. After an interruption the next call goes on, and needs force
 // again unless the registry names this directory already. Without the key with which the
-// Town signs it fails with town.ErrRefused, also with force, before it changes anything.
+// Town signs it fails with town.ErrRefused, also with force, before it claims an epoch.
 func (t *Town) Promote(ctx context.Context, force bool) (out Promoted, err error) {
 	err = t.locked(ctx, "promote this directory", func() error {
 		out, err = t.promote(ctx, force)
