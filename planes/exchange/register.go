@@ -161,9 +161,6 @@ func (t table) list(prefix string) string {
 	return strings.Join(list, ", ")
 }
 
-// none are as many columns as list has, without a value.
-const none = "NULL, NULL, NULL, NULL, NULL, NULL"
-
 // scanRegisters reads n registers, one after the other; one that is not there is nil.
 func scanRegisters(rows doltdb.Scanner, n int) (list []*register, err error) {
 	cells := make([]*string, 6*n)

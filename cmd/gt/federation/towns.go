@@ -203,11 +203,12 @@ func named(op string, all []member, name string) (m member, err error) {
 		if string(m.ID) == name {
 			return m, nil
 		}
+		if m.Name == "" {
+			continue // it signs, and has no entry
+		}
+		names = append(names, m.Name)
 		if m.Name == name {
 			found, ids = append(found, m), append(ids, string(m.ID))
-		}
-		if m.Name != "" {
-			names = append(names, m.Name)
 		}
 	}
 	switch len(found) {
