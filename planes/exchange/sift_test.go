@@ -1,7 +1,6 @@
 package exchange
 
 import (
-	"flag"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -12,6 +11,7 @@ import (
 	"pgregory.net/rapid"
 
 	"gastown/planes/doltdb"
+	"gastown/planes/doltdb/doltdbtest"
 	"gastown/sync/share"
 	"gastown/sync/sign"
 	"gastown/town"
@@ -426,26 +426,11 @@ func TestACopyHasOnlyWhatIsSigned(t *testing.T) {
 	}
 }
 
-// fewer has rapid try 20 histories, or 4 in short mode, unless somebody asked for a number.
-func fewer(t *testing.T) {
-	t.Helper()
-	asked := false
-	flag.Visit(func(f *flag.Flag) { asked = asked || f.Name == "rapid.checks" })
-	if asked {
-		return
-	}
-	before := flag.Lookup("rapid.checks").Value.String()
-	if err := flag.Set("rapid.checks", "20"); err != nil { // in short mode rapid takes a fifth
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = flag.Set("rapid.checks", before) })
-}
-
 // Histories of honest Towns, and a stranger who can push anything: no text of the stranger
 // is ever in force, no record of an honest Town is lost, and in the end all hold the same,
 // signed, and come to rest.
 func TestHostileHistories(t *testing.T) {
-	fewer(t)
+	doltdbtest.Histories(t)
 	rapid.Check(t, func(rt *rapid.T) { hostileHistory(t, rt) })
 }
 

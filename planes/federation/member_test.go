@@ -9,6 +9,7 @@ import (
 	"pgregory.net/rapid"
 
 	"gastown/planes/doltdb"
+	"gastown/planes/doltdb/doltdbtest"
 	"gastown/town"
 )
 
@@ -111,7 +112,7 @@ func TestAMemberThatIsNotTrusted(t *testing.T) {
 // Histories of two honest Towns, which do not trust a member, and of that member, which
 // can push anything: nothing of it is ever in force, and the Towns hold the same.
 func TestHistoriesWithAHostileMember(t *testing.T) {
-	fewer(t)
+	doltdbtest.Histories(t)
 	rapid.Check(t, func(rt *rapid.T) {
 		t := history{t, rt}
 		c := newCrowd(t)

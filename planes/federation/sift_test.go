@@ -2,18 +2,17 @@ package federation
 
 import (
 	"errors"
-	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 
 	"pgregory.net/rapid"
 
 	"gastown/planes/doltdb"
+	"gastown/planes/doltdb/doltdbtest"
 	"gastown/sync/sign"
 	"gastown/town"
 )
@@ -360,32 +359,11 @@ func TestATownClaimsItsOwnPlane(t *testing.T) {
 	}
 }
 
-// asked reports whether somebody asked for a number of histories. It looks once: the
-// flag counts as set after fewer has set it, and the tests run several times.
-var asked = sync.OnceValue(func() (asked bool) {
-	flag.Visit(func(f *flag.Flag) { asked = asked || f.Name == "rapid.checks" })
-	return asked
-})
-
-// fewer has rapid try 20 histories, each of which makes several databases, or 4 in short
-// mode, unless somebody asked for a number.
-func fewer(t *testing.T) {
-	t.Helper()
-	if asked() {
-		return
-	}
-	before := flag.Lookup("rapid.checks").Value.String()
-	if err := flag.Set("rapid.checks", "20"); err != nil { // in short mode rapid takes a fifth
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = flag.Set("rapid.checks", before) })
-}
-
 // Histories of three honest Towns that meet in two places, and a stranger who can push
 // anything to both: no text of the stranger is ever in force, and in the end the Towns hold
 // the same, signed, and come to rest.
 func TestHostileHistories(t *testing.T) {
-	fewer(t)
+	doltdbtest.Histories(t)
 	rapid.Check(t, func(rt *rapid.T) { hostileHistory(history{t, rt}, rt) })
 }
 
