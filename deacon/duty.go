@@ -7,6 +7,10 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"gastown/deacon/backups"
+	"gastown/town/backup"
+	"gastown/town/config"
+	standby "gastown/town/failover"
 	"gastown/town/feed"
 	"gastown/town/instance"
 )
@@ -150,4 +154,17 @@ func (d *Deacon) lookAtDuty(ctx context.Context, told instance.Role) instance.Ro
 		}
 	})
 	return now
+}
+
+// Standby makes what keeps this directory up to date while it stands by.
+func (h *host) Standby() (*standby.Town, error) {
+	if h.opts.Failover == nil {
+		return nil, nil
+	}
+	return h.opts.Failover(h.Config(), h.secrets)
+}
+
+// Keepers makes what takes the Town's backups.
+func (h *host) Keepers() backups.Keepers {
+	return func(cfg *config.Config) (*backup.Keeper, error) { return h.opts.Backups(cfg, h.secrets) }
 }

@@ -12,7 +12,6 @@ import (
 	"github.com/sirupsen/logrus"
 
 	"gastown/cache"
-	"gastown/deacon/backups"
 	"gastown/deacon/check"
 	"gastown/deacon/commands"
 	"gastown/deacon/control"
@@ -32,7 +31,6 @@ import (
 	"gastown/sync/hooks"
 	"gastown/tmux"
 	"gastown/town/config"
-	standby "gastown/town/failover"
 	"gastown/town/feed"
 	"gastown/town/layout"
 	"gastown/town/plugin"
@@ -165,17 +163,6 @@ func (h *host) Contacts() ([]federate.Contact, error) {
 	cfg := h.Config()
 	return h.Engine(cfg).Contacts(federate.ConfiguredAll(cfg.Remotes))
 }
-
-// Standby makes what keeps this directory up to date while it stands by.
-func (h *host) Standby() (*standby.Town, error) {
-	if h.opts.Failover == nil {
-		return nil, nil
-	}
-	return h.opts.Failover(h.Config())
-}
-
-// Keepers makes what takes the Town's backups.
-func (h *host) Keepers() backups.Keepers { return h.opts.Backups }
 
 // Secret replaces ${NAME} in a text by the secret of that name.
 func (h *host) Secret(ctx context.Context, text string) (string, error) {

@@ -8,7 +8,6 @@ import (
 
 	"github.com/sirupsen/logrus"
 
-	"gastown/deacon/backups"
 	"gastown/deacon/check"
 	"gastown/deacon/commands"
 	"gastown/deacon/deliverer"
@@ -22,11 +21,13 @@ import (
 	"gastown/planes/operational"
 	"gastown/sync/federate"
 	"gastown/tmux"
+	"gastown/town/backup"
 	"gastown/town/config"
 	"gastown/town/failover"
 	"gastown/town/layout"
 	"gastown/town/plugin/program"
 	"gastown/town/rig"
+	"gastown/town/secrets"
 )
 
 const (
@@ -76,11 +77,12 @@ type Options struct {
 	Patrols witness.Patrols
 	// Spending makes the means to follow what agents spend. nil: spending is not followed.
 	Spending spending.Spending
-	// Backups makes what takes the Town's backups. nil means that none are taken.
-	Backups backups.Keepers
+	// Backups makes what takes the Town's backups, with the Deacon's secrets. nil means that
+	// none are taken.
+	Backups func(*config.Config, *secrets.Resolver) (*backup.Keeper, error)
 	// Failover makes what keeps the directory up to date while it stands by for another
 	// one. nil means that it does not.
-	Failover func(*config.Config) (*failover.Town, error)
+	Failover func(*config.Config, *secrets.Resolver) (*failover.Town, error)
 	// Database says how to open a plane, as any command would.
 	Database func(cfg *config.Config, plane string) doltdb.Options
 	// Serve takes the planes and serves them. It is nil when they are on an

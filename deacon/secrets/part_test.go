@@ -130,6 +130,15 @@ func TestSurvey(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	if _, err := h.config.Set("backup.to", "disk=/mnt/disk s3://bucket/x?region=eu-central-1"); err != nil {
+		t.Fatal(err)
+	}
+	if got := told(p.survey(t.Context())); !slices.Contains(got, "AWS_ACCESS_KEY_ID!") || !slices.Contains(got, "AWS_SECRET_ACCESS_KEY!") {
+		t.Errorf("%q", got)
+	}
+	if _, err := h.config.Set("backup.to", ""); err != nil {
+		t.Fatal(err)
+	}
 	s = p.survey(t.Context())
 	file := h.at.Secrets()
 	// A variable that is used by its name is nowhere but in the environment.

@@ -8,6 +8,7 @@ import (
 	"gastown/deacon/control"
 	"gastown/deacon/part"
 	"gastown/town"
+	"gastown/town/backup"
 	"gastown/town/config"
 	"gastown/town/plugin"
 	"gastown/town/rig"
@@ -53,6 +54,12 @@ func Survey(ctx context.Context, a Asked) control.Secrets {
 	}
 	if name := part.Text(a.Config, "dolt.password_env"); name != "" && (part.Text(a.Config, "dolt.host") != "" || part.Text(a.Config, "dolt.listen") != "") {
 		add(a.variable(name, "the setting dolt.password_env"))
+	}
+	places, _ := backup.ParseDestinations(part.Text(a.Config, "backup.to")) // a malformed value has none
+	for _, place := range places {
+		for _, name := range place.Secrets() {
+			add(a.look(ctx, name, "the backups at "+place.Name))
+		}
 	}
 	for _, r := range a.Rigs {
 		if name := r.Pulls.TokenEnv; name != "" {

@@ -13,6 +13,7 @@ import (
 
 	"gastown/e2e/internal/planted"
 	"gastown/e2e/internal/scratch"
+	"gastown/e2e/s3server"
 	"gastown/town/secrets/vaulttest"
 )
 
@@ -43,9 +44,18 @@ func TestSecretsStayInside(t *testing.T) {
 	dir := scratch.Dir(t)
 	p := at(t, dir, "alpha")
 	v := vaulttest.New(t)
+	s3, err := s3server.Start(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s3.Close() })
+	if err := s3.Bucket("harbour"); err != nil {
+		t.Fatal(err)
+	}
 	hidden := planted.Secrets{
 		"OF_VAULT": "vault-Planted/7fQx+one", "OF_ENV": "env-Planted/8gRy+two", "OF_FILE": "file-Planted/9hSz+three",
 		"HOOK": "/T000/hook-Planted-Jk2", "SECRET_ID": vaulttest.SecretID,
+		"BUCKET_ID": s3server.KeyID, "BUCKET": s3server.Secret,
 	}
 	var sent []string
 	hook := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -53,7 +63,8 @@ func TestSecretsStayInside(t *testing.T) {
 		http.Error(w, "no such hook: "+r.URL.Path, http.StatusNotFound)
 	}))
 	t.Cleanup(hook.Close)
-	v.Put("secret/gastown", map[string]any{"OF_VAULT": hidden["OF_VAULT"], "HOOK_URL": hook.URL + hidden["HOOK"]})
+	v.Put("secret/gastown", map[string]any{"OF_VAULT": hidden["OF_VAULT"], "HOOK_URL": hook.URL + hidden["HOOK"],
+		"AWS_ACCESS_KEY_ID": hidden["BUCKET_ID"], "AWS_SECRET_ACCESS_KEY": hidden["BUCKET"]})
 	v.Be(vaulttest.Sealed)
 
 	tools, notes := filepath.Join(dir, "tools"), filepath.Join(dir, "notes")
@@ -163,6 +174,21 @@ func TestSecretsStayInside(t *testing.T) {
 	say(0, "config", "backup.to", "open="+open)
 	say(0, "backup", "run", "--always")
 	say(0, "backup", "list")
+	// A bucket, of which Vault has the credentials: by the Deacon, and by a command with a
+	// login of its own. A bucket that does not exist is an error to tell of.
+	for bucket, want := range map[string]int{"none": 1, "harbour": 0} {
+		as = bare
+		say(0, "config", "backup.to", "bucket=s3://"+bucket+"/town?endpoint="+s3.URL)
+		say(want, "deacon", "run", "backup-files")
+		as = p
+		if out := say(0, "secrets", "check"); !strings.Contains(out, "AWS_SECRET_ACCESS_KEY for the backups at bucket: in ") {
+			t.Errorf("%s", out)
+		}
+		say(want, "backup", "run", "--always")
+		say(want, "backup", "verify", "--deep")
+		say(want, "backup", "list")
+		say(0, "backup", "status")
+	}
 	if len(sent) == 0 || !strings.Contains(sent[0], hidden["HOOK"]) {
 		t.Errorf("the hook was not called: %q", sent)
 	}
@@ -187,7 +213,7 @@ func TestSecretsStayInside(t *testing.T) {
 	}
 	_ = d.Stop(t.Context())
 	files := hidden.Files(t, []string{p.Layout().Secrets(), notes, filepath.Join(tools, "leaky.seen"), key}, p.Root, remote, tools)
-	if n := hidden.Files(t, nil, open, sealed); n < 60 {
+	if n := hidden.Files(t, nil, open, sealed, filepath.Join(s3.Root, "harbour")); n < 80 {
 		t.Errorf("%d files of backups", n)
 	}
 	t.Logf("%d secrets, %d rows, %d files, %d bytes of output", len(hidden), rows, files, said.Len())

@@ -1,6 +1,7 @@
 package backup
 
 import (
+	"context"
 	"path/filepath"
 	"regexp"
 	"strconv"
@@ -54,6 +55,8 @@ type Means struct {
 	Now    func() time.Time
 	// Key encrypts what is written; nil for no encryption.
 	Key *Key
+	// Secrets are for S3.Secrets.
+	Secrets func(ctx context.Context, names []string) (map[string]string, error)
 }
 
 // otherScheme matches a URL that rsync would take for a path on a host with the name of the
@@ -78,11 +81,23 @@ func (w Where) Check() error {
 	if repository, isGit := strings.CutPrefix(w.URL, gitPrefix); isGit {
 		return gitcmd.CheckURL(repository)
 	}
+	if strings.HasPrefix(w.URL, s3Scheme) {
+		_, err := parseS3(w.URL)
+		return err
+	}
 	if rsyncTarget.MatchString(w.URL) && (strings.HasPrefix(w.URL, rsyncScheme) || !otherScheme.MatchString(w.URL)) {
 		return nil
 	}
 	return town.Fail("use the destination "+town.Clip(gitcmd.Redact(w.URL), 200), "gt config backup.to /mnt/backups",
-		"%w: it is not an absolute path, HOST:/PATH, rsync://HOST/MODULE/PATH or git+URL", town.ErrUsage)
+		"%w: it is not an absolute path, HOST:/PATH, rsync://HOST/MODULE/PATH, git+URL or s3://BUCKET/PREFIX", town.ErrUsage)
+}
+
+// Secrets are the names of the secrets without which nothing reaches a destination.
+func (w Where) Secrets() []string {
+	if strings.HasPrefix(w.URL, s3Scheme) {
+		return []string{SecretKeyID, SecretKey}
+	}
+	return nil
 }
 
 // Within reports whether a destination is a directory of this machine at or below dir, and
@@ -108,7 +123,7 @@ func followed(path string) string {
 }
 
 // Open returns the store of a destination: a directory by its absolute path, a place that
-// rsync reaches, or a Git repository.
+// rsync reaches, a Git repository, or a bucket.
 func (w Where) Open(m Means) (Destination, error) {
 	d := Destination{Name: w.Name, Where: w.URL}
 	if err := w.Check(); err != nil {
@@ -121,6 +136,12 @@ func (w Where) Open(m Means) (Destination, error) {
 		d.Store = Directory{Dir: path, Mount: true}
 	case isGit:
 		d.Store = Git{URL: repository, Ref: gitRef, Dir: filepath.Join(m.GitDir, w.Name), Options: m.Git, Wait: m.Wait, Now: m.Now}
+	case strings.HasPrefix(w.URL, s3Scheme):
+		place, err := parseS3(w.URL)
+		if err != nil {
+			return d, err
+		}
+		d.Store, d.Where = &S3{S3Place: place, Secrets: m.Secrets}, place.String()
 	default:
 		d.Store = Rsync{Target: w.URL, Env: m.Env, Scratch: m.Scratch}
 	}

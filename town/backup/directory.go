@@ -196,7 +196,7 @@ func (d Directory) Remove(_ context.Context, keys []string) error {
 
 // Tidy removes what processes that were killed left of files they were writing, if it is
 // older than a time.
-func (d Directory) Tidy(before time.Time) error {
+func (d Directory) Tidy(_ context.Context, before time.Time) error {
 	var errs []error
 	for _, below := range []string{pointsDir, proofsDir, planesDir, filesDir} {
 		err := filepath.WalkDir(filepath.Join(d.Dir, filepath.FromSlash(below)), func(path string, e fs.DirEntry, err error) error {

@@ -130,7 +130,7 @@ func (k *Keeper) sweep(ctx context.Context, c *catalog, d *destinationNotes, out
 		return err
 	}
 	if t, ok := plainStore(c.to.Store).(tidier); ok {
-		return t.Tidy(now.Add(-grace))
+		return t.Tidy(ctx, now.Add(-grace))
 	}
 	return nil
 }

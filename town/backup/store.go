@@ -79,7 +79,9 @@ func shared(key string) bool {
 
 // tidier is a Store in which a process that was killed may leave unfinished files, which
 // List does not list.
-type tidier interface{ Tidy(before time.Time) error }
+type tidier interface {
+	Tidy(ctx context.Context, before time.Time) error
+}
 
 // plainStore is the store below an encrypted one, or the store itself.
 func plainStore(s Store) Store {

@@ -2,12 +2,14 @@ package backup
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -54,8 +56,27 @@ func stores(t *testing.T) map[string]func(t *testing.T, dir string) Store {
 		all["rsync"] = func(t *testing.T, dir string) Store { return overRsync(t, dir) }
 		all["encrypted rsync"] = func(t *testing.T, dir string) Store { return Sealed{overRsync(t, dir), k} }
 	}
+	if !testing.Short() { // it may have to build the server
+		server := s3Server(t)
+		overS3 := func(t *testing.T, dir string) Store {
+			bucket := fmt.Sprintf("bucket-%d", buckets.Add(1))
+			if err := server.Link(bucket, dir); err != nil {
+				t.Fatal(err)
+			}
+			d, err := Where{Name: "s3", URL: "s3://" + bucket + "/town/one?endpoint=" + server.URL}.Open(Means{Secrets: s3Secrets})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return d.Store
+		}
+		all["s3"] = overS3
+		all["encrypted s3"] = func(t *testing.T, dir string) Store { return Sealed{overS3(t, dir), k} }
+	}
 	return all
 }
+
+// buckets numbers the buckets of stores.
+var buckets atomic.Int64
 
 // overRsync reaches a directory by rsync, with a remote shell that stays here.
 func overRsync(t *testing.T, dir string) Store {
@@ -203,7 +224,7 @@ func TestDestinations(t *testing.T) {
 	}
 	for url, want := range map[string]bool{
 		"/mnt/disk": true, "file:///mnt/disk": true, "file://localhost/mnt/disk": true, "host:/srv/x": true, "me@host:/srv/x": true,
-		"rsync://host/module/x": true, "git+/srv/x.git": true, "git+ssh://git@host/x.git": true,
+		"rsync://host/module/x": true, "git+/srv/x.git": true, "git+ssh://git@host/x.git": true, "s3://bucket/x?region=eu-central-1": true,
 		"disk": false, "../disk": false, "file://disk": false, "host:disk": false, "~/disk": false, "": false, "git+x": false,
 		"aws://[table:bucket]/x": false, "s3://bucket/x": false, "gs://bucket/x": false, "https://host/x": false, "ssh://host/x": false, "-x:/y": false,
 	} {

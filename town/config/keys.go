@@ -229,7 +229,7 @@ var keys = []Key{
 	{Name: "deacon.log_age", Type: TypeDuration, Default: "720h", Min: hour, Max: 8760 * hour,
 		Help: "Age at which former log files and records of events are removed"},
 	{Name: "backup.to", Type: TypeString, Default: "", Max: 4096,
-		Help: "Where backups go, separated by spaces: directories, HOST:PATH, rsync://HOST/MODULE/PATH or git+URL, each with a name before it if you like (NAME=/mnt/disk); empty for nowhere"},
+		Help: "Where backups go, separated by spaces: directories, HOST:PATH, rsync://HOST/MODULE/PATH, git+URL or s3://BUCKET/PREFIX?endpoint=URL&region=REGION, each with a name before it if you like (NAME=/mnt/disk); empty for nowhere"},
 	{Name: "backup.key", Type: TypeString, Default: "", Max: 4096,
 		Help: "File with the key that backups are encrypted with, as gt backup key or age-keygen makes it; a relative path counts from the Town's directory; empty for no encryption"},
 	{Name: "backup.interval", Type: TypeDuration, Default: "1h", Min: minute, Max: 24 * hour,

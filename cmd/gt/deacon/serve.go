@@ -39,6 +39,7 @@ import (
 	"gastown/town/queue"
 	"gastown/town/refinery"
 	"gastown/town/rig"
+	"gastown/town/secrets"
 	"gastown/town/witness"
 )
 
@@ -109,11 +110,11 @@ func (o *deaconOptions) serve(ctx context.Context) (err error) {
 		Spending: func(cfg *config.Config, rows operational.Access) (spending.Means, error) {
 			return host.New(call, h.Layout, cfg).SpendingMeans(rows)
 		},
-		Backups: func(cfg *config.Config) (*backup.Keeper, error) {
-			return host.New(call, h.Layout, cfg).Backups()
+		Backups: func(cfg *config.Config, from *secrets.Resolver) (*backup.Keeper, error) {
+			return host.New(call, h.Layout, cfg).WithSecrets(from).Backups()
 		},
-		Failover: func(cfg *config.Config) (*failover.Town, error) {
-			return host.New(call, h.Layout, cfg).Failover()
+		Failover: func(cfg *config.Config, from *secrets.Resolver) (*failover.Town, error) {
+			return host.New(call, h.Layout, cfg).WithSecrets(from).Failover()
 		},
 		Serve: o.planes(h),
 		Sessions: func(ctx context.Context) ([]tmux.Session, error) {

@@ -28,7 +28,7 @@ func standbyCommand() shell.Command {
 		Alone: true, NoTown: true, Planes: host.Planes, Permission: shell.MayPromoteTown, Writes: true, Repeatable: true,
 		Define: func(call *shell.Call, c *kingpin.CmdClause) shell.Action {
 			o := &options{call: call}
-			c.Flag("of", "Where the active directory's backups are, in the form of backup.to: a directory, HOST:PATH, rsync://HOST/MODULE/PATH or git+URL.").
+			c.Flag("of", "Where the active directory's backups are, in the form of backup.to: a directory, HOST:PATH, rsync://HOST/MODULE/PATH, git+URL or s3://BUCKET/PREFIX.").
 				PlaceHolder("PLACE").StringVar(&o.of)
 			c.Flag("key", "The file with the key of the backups (default: backup.key).").PlaceHolder("FILE").StringVar(&o.key)
 			c.Arg("directory", "Where to stand by (default: the Town's directory).").PlaceHolder("DIR").StringVar(&o.dir)

@@ -67,6 +67,7 @@ func (h *Host) openPlaces(places []backup.Where, key string) (all []backup.Desti
 	dir := h.Layout.Backups()
 	means := backup.Means{
 		Env: h.call.Env, Scratch: filepath.Join(dir, "rsync"), Git: Git(h.call), GitDir: filepath.Join(dir, "git"), Wait: h.call.Wait, Now: h.call.Now,
+		Secrets: h.foundSecrets,
 	}
 	if key != "" {
 		if means.Key, err = backup.ReadKey(key); err != nil {

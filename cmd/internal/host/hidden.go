@@ -7,6 +7,7 @@ import (
 	"github.com/sirupsen/logrus"
 
 	"gastown/deacon/invocation"
+	"gastown/town/backup"
 	"gastown/town/plugin"
 	"gastown/town/secrets/backend"
 )
@@ -26,6 +27,11 @@ func (h *Host) Hidden() []string {
 	}
 	for _, r := range backend.References(h.Config) {
 		names = append(names, r.Secret)
+	}
+	if places, err := backup.ParseDestinations(text(h.Config, "backup.to")); err == nil {
+		for _, p := range places {
+			names = append(names, p.Secrets()...)
+		}
 	}
 	needed := append([]string{tokenEnv, tokenHostEnv, text(h.Config, "dolt.password_env")}, tokenEnvs...)
 	if rigs, err := h.Rigs().Load(); err == nil {

@@ -16,6 +16,7 @@ import (
 	"gastown/town"
 	"gastown/town/config"
 	"gastown/town/layout"
+	"gastown/town/secrets"
 )
 
 // Host is the Town that one call works on. It belongs to that call.
@@ -32,6 +33,8 @@ type Host struct {
 	May ledger.May
 
 	call *shell.Call
+	// secrets is that of WithSecrets; nil for none.
+	secrets *secrets.Resolver
 	// resident says that Ledger returned the Deacon's store.
 	resident bool
 	// opening is that of WithOneOpening, while it runs.

@@ -2,6 +2,7 @@ package host
 
 import (
 	"context"
+	"errors"
 
 	"github.com/sirupsen/logrus"
 
@@ -34,6 +35,35 @@ func (h *Host) Programs(tag string) (*program.Runner, error) {
 func (h *Host) Secrets() *secrets.Resolver {
 	sources, _ := backend.Open(h.Config, backend.Options{Getenv: h.call.Getenv, File: h.Layout.Secrets(), Now: h.call.Now})
 	return secrets.New(sources...)
+}
+
+// WithSecrets has the host find the secrets of backups as the Deacon does, instead of as its
+// call sees them.
+func (h *Host) WithSecrets(from *secrets.Resolver) *Host {
+	h.secrets = from
+	return h
+}
+
+// foundSecrets returns those of the named secrets that there are.
+func (h *Host) foundSecrets(ctx context.Context, names []string) (_ map[string]string, err error) {
+	from := h.secrets
+	if from == nil {
+		from = h.Secrets()
+		defer func() { err = errors.Join(err, from.Close(context.WithoutCancel(ctx))) }()
+	}
+	found := map[string]string{}
+	for _, name := range names {
+		value, err := from.Lookup(ctx, name)
+		var missing *secrets.Missing
+		switch {
+		case errors.As(err, &missing):
+		case err != nil:
+			return nil, err
+		default:
+			found[name] = value
+		}
+	}
+	return found, nil
 }
 
 // PluginTypes is the table of the types of plugins, for this call.
