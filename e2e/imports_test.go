@@ -81,6 +81,7 @@ var reserved = []struct {
 	{"github.com/alecthomas/kingpin/", []string{"cmd/..."}, true, "kingpin belongs to the command line, in cmd/"},
 	{"github.com/google/go-github/", []string{"town/github", "town/tracker/github"}, true, "town/github talks to GitHub about pull requests, town/tracker/github about issues"},
 	{"github.com/hashicorp/vault/", []string{"town/secrets/vault"}, true, "town/secrets/vault talks to Vault"},
+	{"github.com/aws/", []string{"town/backup"}, true, "town/backup talks to S3"},
 	{"golang.org/x/sync/errgroup", []string{"town/group", "e2e/..."}, false, "a panic in a goroutine of errgroup ends the Deacon; town/group passes it on"},
 	{"os/exec", []string{"sync/gitcmd", "tmux", "town/process", "town/refinery", "sync/hooks", "deacon/...", "cmd/...", "e2e/..."}, false,
 		"git is executed in sync/gitcmd, tmux in tmux, the checks of a rig in town/refinery; other packages execute nothing"},
