@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -62,8 +63,11 @@ type Runs interface {
 
 // Part implements the interfaces of package part that the assertions below name.
 type Part struct {
-	host     Host
-	pushes   pushes
+	host   Host
+	pushes pushes
+	// answers are what arrived from each remote when the Deacon asked at its start, until
+	// a sync tells of it: texts by the remote's name.
+	answers  sync.Map
 	verified *prometheus.GaugeVec
 	failing  *prometheus.GaugeVec
 	reviews  prometheus.Gauge
@@ -133,8 +137,17 @@ func (p *Part) Asked(name string) {
 	}
 }
 
-// sync exchanges with one remote.
+// sync exchanges with one remote, and tells of what arrived at the start.
 func (p *Part) sync(ctx context.Context, name string) (string, error) {
+	did, err := p.exchange(ctx, name)
+	if err != nil {
+		return did, err
+	}
+	return p.withAnswer(name, did), nil
+}
+
+// exchange exchanges with one remote, and says what it did.
+func (p *Part) exchange(ctx context.Context, name string) (string, error) {
 	cfg := p.host.Config()
 	r, ok := cfg.Remote(name)
 	if !ok {

@@ -42,8 +42,9 @@ func (p *Part) askOne(ctx context.Context, cfg *config.Config, remote federate.R
 		return err // no exchange was agreed to, so nothing of the Town is there
 	}
 	for pause := firstAskPause; ; pause = min(2*pause, longestAskPause) {
-		_, err := p.host.Engine(cfg).Pull(ctx, remote, false)
+		out, err := p.host.Engine(cfg).Pull(ctx, remote, false)
 		if err == nil {
+			p.answers.Store(remote.Name, summary(federate.Synced{Pulled: out}))
 			return nil
 		}
 		absent := errors.Is(err, gitcmd.ErrUnreachable) || errors.Is(err, gitcmd.ErrNotFound) // its disk may not be mounted yet
@@ -56,4 +57,15 @@ func (p *Part) askOne(ctx context.Context, cfg *config.Config, remote federate.R
 			return fmt.Errorf("%s: %w", remote.Name, err)
 		}
 	}
+}
+
+// withAnswer adds to what a sync did what had arrived already when the Deacon asked at its
+// start, so that the feed tells of it. It does so once.
+func (p *Part) withAnswer(name, did string) string {
+	answer, _ := p.answers.LoadAndDelete(name)
+	first, _ := answer.(string)
+	if first == "" || did == "" {
+		return first + did
+	}
+	return first + ", " + did
 }

@@ -117,6 +117,14 @@ func (h *host) promote(ctx context.Context, to string, beads int) (f deaconFigur
 			return f, err
 		}
 	}
+	// The backup is not encrypted, so it has no keys.
+	keys, err := os.ReadFile(layout.Town{Root: h.writer}.Keys())
+	if err == nil {
+		err = os.WriteFile(layout.Town{Root: second}.Keys(), keys, 0o600)
+	}
+	if err != nil {
+		return f, err
+	}
 	began := time.Now()
 	_, err = h.run(ctx, h.dir, "--town", second, "town", "promote", "--force")
 	return deaconFigure{Name: fmt.Sprintf(backupPromote, beads), Unit: "ms", Value: float64(time.Since(began).Microseconds()) / 1000}, err
