@@ -109,15 +109,14 @@ func (s *Store) next(table string, r, here register) (seal, error) {
 
 // accepts reports whether a key is the present one of a Town.
 func (s *Store) accepts(id town.ID, p sign.Public) bool {
-	present, ok := s.Ring.Current(id)
-	return ok && p == present
+	return s.Ring.IsCurrent(id, p)
 }
 
 // fault says why a register counts as unsigned although it is whole.
 func (s *Store) fault(r register) string {
 	_, ok := s.Ring.Current(r.town)
 	switch {
-	case s.revoked(r.town):
+	case s.Ring.Revoked(r.town):
 		return "its Town has revoked its keys"
 	case r.signer == "":
 		return "nobody has signed it"
@@ -127,11 +126,6 @@ func (s *Store) fault(r register) string {
 		return "it is not signed by the present key of its Town"
 	}
 	return "its signature is not that of its content"
-}
-
-func (s *Store) revoked(id town.ID) bool {
-	keys := s.Ring[id]
-	return len(keys) > 0 && keys[len(keys)-1] == sign.Revoked
 }
 
 // table is a table of registers.

@@ -142,7 +142,7 @@ func (s *Store) decide(t table, p pair, holds, stands bool, a *Arrival) {
 	own := c.town == s.Town
 	higher := holds && (p.before == nil || !stands || p.after.above(*p.before))
 	// Of its own records a Town also keeps those that it will sign with its next push.
-	keep := stands || own && t.name == beads.name && p.before != nil && p.before.value != "" && !s.revoked(c.town)
+	keep := stands || own && t.name == beads.name && p.before != nil && p.before.value != "" && !s.Ring.Revoked(c.town)
 	why := ""
 	switch {
 	case higher, p.after == nil && !keep:
@@ -187,7 +187,7 @@ func (s *Store) findRevoked(ctx context.Context, tx *doltdb.Tx, t table, theirs 
 // "" where no Town has.
 func (s *Store) revokedRows(t table) (where string, args []any) {
 	for _, id := range slices.Sorted(maps.Keys(s.Ring)) {
-		if s.revoked(id) {
+		if s.Ring.Revoked(id) {
 			args = append(args, string(id))
 		}
 	}

@@ -6,7 +6,6 @@ import (
 
 	"gastown/planes/doltdb"
 	"gastown/sync/sign"
-	"gastown/town"
 )
 
 // dropUnsigned takes out of a copy of a remote the keys, signatures and ranks that do not hold.
@@ -43,11 +42,7 @@ func (s *Store) dropUnsigned(ctx context.Context) error {
 
 // invalidSignatures are the primary keys of signatures that are not by the last key of their Town.
 func (s *Store) invalidSignatures(ctx context.Context, tx *doltdb.Tx, ring sign.Ring) (bad [][]any, err error) {
-	accepts := func(id town.ID, p sign.Public) bool {
-		last, ok := ring.Last(id)
-		return ok && p == last
-	}
-	err = eachSignature(ctx, tx, s.uuid, accepts, func(g sign.Signature, valid bool) {
+	err = eachSignature(ctx, tx, s.uuid, ring.IsLast, func(g sign.Signature, valid bool) {
 		if !valid {
 			bad = append(bad, []any{string(g.Digest), string(g.Town)})
 		}

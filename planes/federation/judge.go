@@ -177,8 +177,8 @@ func (f *sift) maySign() bool {
 	if f.store.Keys == nil {
 		return false
 	}
-	now, ok := f.next.Current(f.store.Town)
-	return len(f.next[f.store.Town]) == 0 || ok && now == f.store.Keys.Public()
+	id := f.store.Town
+	return len(f.next[id]) == 0 || f.next.IsCurrent(id, f.store.Keys.Public())
 }
 
 // differences reads the roles or formulas that differ.

@@ -40,8 +40,8 @@ type sift struct {
 	base, ours, theirs, to string
 	// later: theirs counts as published after ours.
 	later bool
-	// ring has the keys at ours, and next those that arrived too.
-	ring, next sign.Ring
+	// next has the keys at ours and those that arrived.
+	next sign.Ring
 	// arrived are the rows with a valid signature that ours has not, and renewed those among
 	// them whose signature replaces one at ours. removed are the rows whose signature the
 	// merge removed.
@@ -185,15 +185,10 @@ func (f *sift) merging() string { return strconv.FormatBool(f.to != f.theirs) }
 
 // keys sifts the keys of Towns.
 func (f *sift) keys(ctx context.Context) error {
-	links, err := readLinks(ctx, f.tx, f.ours, "")
-	if err != nil {
+	var err error
+	if f.next, err = readRing(ctx, f.tx, f.ours); err != nil {
 		return err
 	}
-	f.ring = sign.Ring{}
-	for _, l := range links {
-		f.ring[l.Town] = append(f.ring[l.Town], l.Public)
-	}
-	f.next = f.ring.Clone()
 	var arrived []sign.Link
 	err = f.addOnly(ctx, "town_keys", keyChainColumns, func(r scanner) error {
 		l, err := scanLink(r)

@@ -19,8 +19,7 @@ import (
 
 // accepts reports whether a key is the last one of a Town, as far as this merge knows.
 func (f *sift) accepts(id town.ID, p sign.Public) bool {
-	last, ok := f.next.Last(id)
-	return ok && p == last
+	return f.next.IsLast(id, p)
 }
 
 // outranks reports whether a signature stands above another one of the same row.

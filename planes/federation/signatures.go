@@ -191,12 +191,19 @@ func (s *Store) Ring(ctx context.Context, revision string) (ring sign.Ring, err 
 				return err
 			}
 		}
-		links, err := readLinks(ctx, tx, revision, "")
-		for _, l := range links {
-			ring[l.Town] = append(ring[l.Town], l.Public)
-		}
+		ring, err = readRing(ctx, tx, revision)
 		return err
 	})
+	return ring, err
+}
+
+// readRing reads the keys of all Towns, which were checked when they came.
+func readRing(ctx context.Context, tx *doltdb.Tx, revision string) (sign.Ring, error) {
+	links, err := readLinks(ctx, tx, revision, "")
+	ring := sign.Ring{}
+	for _, l := range links {
+		ring[l.Town] = append(ring[l.Town], l.Public)
+	}
 	return ring, err
 }
 
@@ -248,9 +255,8 @@ func (s *Store) signedAt(ctx context.Context, tx *doltdb.Tx, revision string, m 
 	}
 	by := signedBy{m.statement(), m.ID}
 	found, err := signaturesOf(ctx, tx, revision, []signedBy{by})
-	now, ok := ring.Current(s.Town)
 	g := found[by]
-	return err == nil && ok && g.Signer == now && g.Holds(s.uuid), err
+	return err == nil && ring.IsCurrent(s.Town, g.Signer) && g.Holds(s.uuid), err
 }
 
 // eachSignature yields every signature of the session's own state, and whether it holds and is

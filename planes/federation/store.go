@@ -68,7 +68,7 @@ func (s *Store) Judge(ctx context.Context) (func(Arrival) string, error) {
 		err = s.db.View(ctx, func(tx *doltdb.Tx) error { return s.introduce(ctx, tx, "HEAD", ring) })
 	}
 	return func(w Arrival) string {
-		if keys := ring[w.Town]; len(keys) > 0 && keys[len(keys)-1] == sign.Revoked {
+		if ring.Revoked(w.Town) {
 			return "its Town has revoked its keys"
 		}
 		return s.Denies(w)

@@ -60,18 +60,18 @@ func (r Ring) Add(store string, l Link) error {
 
 // Current is the key that a Town signs with; false if it has none, or has revoked it.
 func (r Ring) Current(id town.ID) (Public, bool) {
-	keys := r[id]
-	if len(keys) == 0 || keys[len(keys)-1] == Revoked {
+	last, ok := r.Last(id)
+	if !ok || r.Revoked(id) {
 		return Revoked, false
 	}
-	return keys[len(keys)-1], true
+	return last, true
 }
 
 // Last is the last key of a Town, also of one that has revoked its keys; false if it has
 // none.
 func (r Ring) Last(id town.ID) (Public, bool) {
 	keys := r[id]
-	if len(keys) > 0 && keys[len(keys)-1] == Revoked {
+	if r.Revoked(id) {
 		keys = keys[:len(keys)-1]
 	}
 	if len(keys) == 0 {
@@ -80,11 +80,20 @@ func (r Ring) Last(id town.ID) (Public, bool) {
 	return keys[len(keys)-1], true
 }
 
-// Clone is a Ring that shares nothing with r.
-func (r Ring) Clone() Ring {
-	c := make(Ring, len(r))
-	for id, keys := range r {
-		c[id] = slices.Clone(keys)
-	}
-	return c
+// IsCurrent reports whether a Town signs with that key; see Current.
+func (r Ring) IsCurrent(id town.ID, p Public) bool {
+	now, ok := r.Current(id)
+	return ok && p == now
+}
+
+// IsLast reports whether that key is the last one of a Town; see Last.
+func (r Ring) IsLast(id town.ID, p Public) bool {
+	last, ok := r.Last(id)
+	return ok && p == last
+}
+
+// Revoked reports whether a Town has revoked its keys.
+func (r Ring) Revoked(id town.ID) bool {
+	keys := r[id]
+	return len(keys) > 0 && keys[len(keys)-1] == Revoked
 }
