@@ -2,7 +2,6 @@ package federation
 
 import (
 	"context"
-	"database/sql"
 	"strings"
 
 	"gastown/planes/doltdb"
@@ -185,11 +184,8 @@ func (f *sift) maySign() bool {
 func (f *sift) differences(ctx context.Context, k town.Kind) (list []*difference, err error) {
 	n := 1 + strings.Count(columns(k), ",")
 	err = diffEach(ctx, f.tx, rowTable(k), f.ours, f.theirs, prefixed(columns(k))+", "+from(columns(k)), "", func(r *doltdb.Rows) error {
-		cells, dest := make([]sql.NullString, 2*n), make([]any, 2*n)
-		for i := range cells {
-			dest[i] = &cells[i]
-		}
-		if err := r.Scan(dest...); err != nil {
+		cells, err := scanCells(r, 2*n)
+		if err != nil {
 			return err
 		}
 		var d difference
@@ -198,7 +194,7 @@ func (f *sift) differences(ctx context.Context, k town.Kind) (list []*difference
 			if !part[0].Valid {
 				continue
 			}
-			read, err := scanEdit(cellScanner(part), k)
+			read, err := scanEdit(part, k)
 			if err != nil {
 				return err
 			}

@@ -145,8 +145,26 @@ func side(name sql.NullString, cells []sql.NullString, k town.Kind) (*town.Edit,
 	return &r.Edit, err
 }
 
-// cellScanner lets scanEdit read cells that were scanned as text.
+// cellScanner lets cells that were scanned as text be scanned again.
 type cellScanner []sql.NullString
+
+// scanCells scans a row of so many cells as text.
+func scanCells(r scanner, n int) (cellScanner, error) {
+	cells, dest := make(cellScanner, n), make([]any, n)
+	for i := range cells {
+		dest[i] = &cells[i]
+	}
+	return cells, r.Scan(dest...)
+}
+
+// texts are the cells as a row to write.
+func (c cellScanner) texts() []any {
+	row := make([]any, len(c))
+	for i := range c {
+		row[i] = c[i].String
+	}
+	return row
+}
 
 func (c cellScanner) Scan(dest ...any) error {
 	for i, d := range dest {
@@ -194,12 +212,8 @@ func (m *merger) rows(ctx context.Context, tx *doltdb.Tx, k town.Kind) error {
 		}
 	}
 	return tx.Each(ctx, func(r *doltdb.Rows) error {
-		cells := make([]sql.NullString, len(list))
-		dest := make([]any, len(list))
-		for i := range cells {
-			dest[i] = &cells[i]
-		}
-		if err := r.Scan(dest...); err != nil {
+		cells, err := scanCells(r, len(list))
+		if err != nil {
 			return err
 		}
 		var sides [3]*town.Edit

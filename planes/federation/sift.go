@@ -131,23 +131,14 @@ func (f *sift) refuse(row string, id town.ID, author, reason string) {
 // addOnly sifts a table whose rows are added and never changed: it takes back changes
 // and removals, and hands on what theirs has more than ours.
 func (f *sift) addOnly(ctx context.Context, table, columns string, added func(scanner) error) error {
-	engine := 0
+	engine, n := 0, 1+strings.Count(columns, ",")
 	err := diffEach(ctx, f.tx, table, f.ours, f.to, "diff_type, "+from(columns), "WHERE diff_type <> 'added' OR "+f.merging(), func(r *doltdb.Rows) error {
-		cells := make([]*string, 2+strings.Count(columns, ","))
-		dest := make([]any, len(cells))
-		for i := range cells {
-			dest[i] = &cells[i]
-		}
-		err := r.Scan(dest...)
-		if err != nil || *cells[0] == "added" {
+		cells, err := scanCells(r, 1+n)
+		if err != nil || cells[0].String == "added" {
 			engine++
 			return err
 		}
-		row := make([]any, len(cells)-1)
-		for i, c := range cells[1:] {
-			row[i] = *c
-		}
-		f.restore[table] = append(f.restore[table], row)
+		f.restore[table] = append(f.restore[table], cells[1:].texts())
 		return nil
 	})
 	if err == nil && len(f.restore[table]) > 0 {
@@ -164,12 +155,12 @@ func (f *sift) addOnly(ctx context.Context, table, columns string, added func(sc
 	var rows [][]any
 	err = diffEach(ctx, f.tx, table, f.ours, f.theirs, prefixed(columns), "WHERE diff_type = 'added'", func(r *doltdb.Rows) error {
 		if f.to != f.theirs {
-			row, err := anyRow(r, columns)
+			cells, err := scanCells(r, n)
 			if err != nil {
 				return err
 			}
-			rows = append(rows, row)
-			return added(textScanner(row))
+			rows = append(rows, cells.texts())
+			return added(cells)
 		}
 		return added(r)
 	})
@@ -208,26 +199,38 @@ func (f *sift) keys(ctx context.Context) error {
 	return f.store.introduce(ctx, f.tx, f.ours, f.next)
 }
 
-// ranks sifts what Towns say of the places of edits.
-func (f *sift) ranks(ctx context.Context) error {
-	var list []Rank
+// addedSigned reads the rows that theirs has more than ours in a table of rows that Towns sign,
+// and which of them are signed. read scans a row.
+func addedSigned[T any](ctx context.Context, f *sift, table, columns string, read func(scanner) (T, signedBy, error)) (list []T, signed []bool, err error) {
 	var rows []signedBy
-	err := f.addOnly(ctx, "ranks", rankColumns, func(r scanner) error {
-		v, err := scanRank(r)
-		list, rows = append(list, v), append(rows, signedBy{v.statement(), v.Town})
+	err = f.addOnly(ctx, table, columns, func(r scanner) error {
+		v, by, err := read(r)
+		list, rows = append(list, v), append(rows, by)
 		return err
 	})
 	if err != nil {
-		return err
+		return nil, nil, err
 	}
-	signed, _, err := f.signed(ctx, rows)
+	found, _, err := f.signed(ctx, rows)
+	for _, by := range rows {
+		signed = append(signed, found[by])
+	}
+	return list, signed, err
+}
+
+// ranks sifts what Towns say of the places of edits.
+func (f *sift) ranks(ctx context.Context) error {
+	list, signed, err := addedSigned(ctx, f, "ranks", rankColumns, func(r scanner) (Rank, signedBy, error) {
+		v, err := scanRank(r)
+		return v, signedBy{v.statement(), v.Town}, err
+	})
 	if err != nil {
 		return err
 	}
 	unsigned := 0
 	byKind := map[town.Kind][]Rank{}
 	for i, v := range list {
-		if signed[rows[i]] {
+		if signed[i] {
 			byKind[v.Kind] = append(byKind[v.Kind], v)
 			continue
 		}
@@ -276,24 +279,17 @@ const notSigned = "it is not signed by the Town it names"
 
 // resolutions sifts decisions about reviews.
 func (f *sift) resolutions(ctx context.Context) error {
-	var list []Resolution
-	var rows []signedBy
-	err := f.addOnly(ctx, "resolutions", resolutionColumns, func(r scanner) error {
+	list, signed, err := addedSigned(ctx, f, "resolutions", resolutionColumns, func(r scanner) (Resolution, signedBy, error) {
 		var id town.Digest
 		var v Resolution
 		err := r.Scan(&id, &v.Proposal, &v.Outcome, &v.Result, &v.Town, &v.Author)
-		list, rows = append(list, v), append(rows, signedBy{v.ID(), v.Town})
-		return err
+		return v, signedBy{v.ID(), v.Town}, err
 	})
 	if err != nil {
 		return err
 	}
-	signed, _, err := f.signed(ctx, rows)
-	if err != nil {
-		return err
-	}
 	for i, v := range list {
-		if !signed[rows[i]] {
+		if !signed[i] {
 			f.drop["resolutions"] = append(f.drop["resolutions"], []any{string(v.ID())})
 			f.refuse("a decision about review "+town.Clip(string(v.Proposal), 12), v.Town, v.Author, notSigned)
 		}

@@ -2,7 +2,6 @@ package federation
 
 import (
 	"context"
-	"database/sql"
 	"slices"
 	"strings"
 
@@ -15,32 +14,6 @@ const resolutionColumns = "id, proposal, outcome, result, town, author"
 // siftedColumns are the columns of the tables whose rows are put back as they were.
 var siftedColumns = map[string]string{
 	"town_keys": keyChainColumns, "signatures": signatureColumns, "ranks": rankColumns, "resolutions": resolutionColumns, "towns": memberColumns,
-}
-
-// anyRow reads a row as text.
-func anyRow(r scanner, columns string) ([]any, error) {
-	cells := make([]string, 1+strings.Count(columns, ","))
-	dest := make([]any, len(cells))
-	for i := range cells {
-		dest[i] = &cells[i]
-	}
-	err := r.Scan(dest...)
-	row := make([]any, len(cells))
-	for i, c := range cells {
-		row[i] = c
-	}
-	return row, err
-}
-
-// textScanner lets rows that were read as text be scanned again.
-type textScanner []any
-
-func (t textScanner) Scan(dest ...any) error {
-	cells := make(cellScanner, len(t))
-	for i, c := range t {
-		cells[i] = sql.NullString{String: c.(string), Valid: true}
-	}
-	return cells.Scan(dest...)
 }
 
 // apply makes the rows that are not taken what they are at ours.

@@ -3,7 +3,6 @@ package federation
 import (
 	"cmp"
 	"context"
-	"database/sql"
 	"strconv"
 	"strings"
 
@@ -43,34 +42,23 @@ func (f *sift) members(ctx context.Context) error {
 	}
 	n := 1 + strings.Count(columns, ",")
 	err := diffEach(ctx, f.tx, "towns", f.ours, there, from(columns)+", "+prefixed(columns), "", func(r *doltdb.Rows) error {
-		cells, dest := make([]sql.NullString, 2*n), make([]any, 2*n)
-		for i := range cells {
-			dest[i] = &cells[i]
-		}
-		if err := r.Scan(dest...); err != nil {
+		cells, err := scanCells(r, 2*n)
+		if err != nil {
 			return err
 		}
 		var e entry
-		for i, side := range []*[]any{&e.before, &e.after} {
-			for _, c := range cells[i*n : (i+1)*n] {
-				if c.Valid {
-					*side = append(*side, c.String)
-				}
+		for i, side := range []struct {
+			m   *Member
+			row *[]any
+		}{{&e.was, &e.before}, {&e.Member, &e.after}} {
+			part := cells[i*n : (i+1)*n]
+			if !part[0].Valid {
+				continue
 			}
-		}
-		if len(e.after) > 0 {
-			m, err := scanMember(textScanner(e.after))
-			if err != nil {
+			if *side.m, err = scanMember(part); err != nil {
 				return err
 			}
-			e.Member = m
-		}
-		if len(e.before) > 0 {
-			m, err := scanMember(textScanner(e.before))
-			if err != nil {
-				return err
-			}
-			e.was = m
+			*side.row = part.texts()
 		}
 		list, rows = append(list, e), append(rows, signedBy{e.statement(), e.ID}, signedBy{e.was.statement(), e.was.ID})
 		return nil

@@ -84,8 +84,8 @@ func rowsOf(t testing.TB, s *Store) (all []string) {
 			"resolutions": resolutionColumns, "towns": memberColumns, "town_keys": keyChainColumns, "signatures": signatureColumns, "ranks": rankColumns,
 		} {
 			err := tx.Each(t.Context(), func(r *doltdb.Rows) error {
-				row, err := anyRow(r, list)
-				all = append(all, table+": "+fmt.Sprint(row...))
+				cells, err := scanCells(r, 1+strings.Count(list, ","))
+				all = append(all, table+": "+fmt.Sprint(cells.texts()...))
 				return err
 			}, "SELECT "+list+" FROM "+table)
 			if err != nil {
