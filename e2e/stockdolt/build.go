@@ -7,26 +7,20 @@ package stockdolt
 import (
 	"context"
 	"crypto/sha256"
-	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strings"
-	"time"
 
-	"github.com/gofrs/flock"
+	"gastown/e2e/internal/built"
 )
 
 const (
 	module  = "github.com/dolthub/dolt/go"
 	command = "github.com/dolthub/dolt/go/cmd/dolt"
 	tags    = "gms_pure_go"
-
-	// defaultPoll is the pause between two looks while another process builds.
-	defaultPoll = 200 * time.Millisecond
 )
 
 // Build returns the path of the stock dolt command in the directory cache, and
@@ -47,34 +41,17 @@ func Build(ctx context.Context, cache string) (string, error) {
 	}
 	name, err := binaryName(ctx)
 	if err != nil {
-		return "", err
+		return "", fmt.Errorf("build stock dolt: %w", err)
 	}
 	if cache, err = filepath.Abs(cache); err != nil {
 		return "", fmt.Errorf("build stock dolt: %w", err)
 	}
-	if err := os.MkdirAll(cache, 0o700); err != nil {
-		return "", fmt.Errorf("build stock dolt: %w", err)
-	}
 	binary := filepath.Join(cache, name)
-
-	lock := flock.New(binary + ".lock")
-	if _, err := lock.TryLockContext(ctx, defaultPoll); err != nil {
-		return "", fmt.Errorf("build stock dolt: wait for another build: %w", err)
-	}
-	defer lock.Close() // releases the lock; nothing was written
-	if info, err := os.Stat(binary); err == nil && info.Mode().IsRegular() {
-		return binary, nil
-	}
-	// The lock protects this one fixed name. Go overwrites the remains of an
-	// interrupted build only if they look like a program.
-	unfinished := binary + ".unfinished"
-	if err := os.Remove(unfinished); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return "", fmt.Errorf("build stock dolt: %w", err)
-	}
-	if _, err := goCommand(ctx, "build", "-tags", tags, "-o", unfinished, command); err != nil {
-		return "", err
-	}
-	if err := os.Rename(unfinished, binary); err != nil {
+	err = built.Program(ctx, binary, func(dir string) error {
+		_, err := goCommand(ctx, "build", "-tags", tags, "-o", filepath.Join(dir, name), command)
+		return err
+	})
+	if err != nil {
 		return "", fmt.Errorf("build stock dolt: %w", err)
 	}
 	return binary, nil
@@ -105,7 +82,7 @@ func goCommand(ctx context.Context, args ...string) (string, error) {
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()
 	if err != nil {
-		return "", fmt.Errorf("build stock dolt: go %s: %w: %s", args[0], err, strings.TrimSpace(stderr.String()))
+		return "", fmt.Errorf("go %s: %w: %s", args[0], err, strings.TrimSpace(stderr.String()))
 	}
 	return strings.TrimSpace(string(out)), nil
 }
