@@ -9,6 +9,7 @@ import (
 	"gastown/planes/doltdb"
 	"gastown/planes/federation"
 	"gastown/sync/gitremote"
+	"gastown/sync/records"
 	"gastown/town"
 )
 
@@ -287,10 +288,7 @@ func refusedNotes(list []federation.Refusal) (notes []string) {
 		if i == maxRefusedNotes {
 			return append(notes, fmt.Sprintf("and %d more were not taken", len(list)-i))
 		}
-		note := town.Visible(r.Row) + " was not taken: " + r.Reason
-		if r.Town != "" {
-			note += " (it names Town " + town.Clip(string(r.Town), 8) + ")"
-		}
+		note := records.NotTaken(r.Row, r.Town, r.Reason)
 		if r.Review != "" {
 			note += "; it waits as review " + r.Review.Short()
 		}

@@ -250,12 +250,22 @@ func (s *Session) refGone(ctx context.Context, out *Pulled) error {
 // refusedNotes tell which rows of other Towns were not taken, and why.
 func refusedNotes(a exchange.Arrival) (notes []string) {
 	for _, r := range a.Refused {
-		notes = append(notes, fmt.Sprintf("%s was not taken: %s (it names Town %s)", town.Visible(r.Row), r.Reason, town.Clip(string(r.Town), 8)))
+		notes = append(notes, NotTaken(r.Row, r.Town, r.Reason))
 	}
 	if more := a.RefusedTotal - len(a.Refused); more > 0 {
 		notes = append(notes, fmt.Sprintf("and %d more rows of shared records were not taken", more))
 	}
 	return notes
+}
+
+// NotTaken tells people of a row that arrived and was not taken. id is the Town that it names;
+// "" for none.
+func NotTaken(row string, id town.ID, reason string) string {
+	note := town.Visible(row) + " was not taken: " + reason
+	if id != "" {
+		note += " (it names Town " + town.Clip(string(id), 8) + ")"
+	}
+	return note
 }
 
 func putBack(a exchange.Arrival) string {

@@ -80,7 +80,7 @@ func (k *Keeper) writePlain(ctx context.Context, c *catalog, p *Point, notes *no
 
 // paths are the files and directories that points of a destination hold.
 func (k *Keeper) paths(to Destination) []string {
-	if _, sealed := to.Store.(Sealed); sealed {
+	if to.Encrypts() {
 		return append(slices.Clone(k.Plain), k.Private...)
 	}
 	return k.Plain

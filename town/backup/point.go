@@ -124,11 +124,11 @@ type Item struct {
 // that have these marks.
 func (p *Point) readable(keys []string) bool {
 	if p.Kind == Files {
-		return covers(p.Keys, keys)
+		return hasAll(p.Keys, keys)
 	}
 	for _, plane := range p.Planes {
 		for _, g := range plane.Groups {
-			if !covers(g.Keys, keys) {
+			if !hasAll(g.Keys, keys) {
 				return false
 			}
 		}
@@ -136,9 +136,9 @@ func (p *Point) readable(keys []string) bool {
 	return true
 }
 
-// covers reports whether all keys are among others.
-func covers(others, keys []string) bool {
-	return !slices.ContainsFunc(keys, func(k string) bool { return !slices.Contains(others, k) })
+// hasAll reports whether all keys are among marks.
+func hasAll(marks, keys []string) bool {
+	return !slices.ContainsFunc(keys, func(k string) bool { return !slices.Contains(marks, k) })
 }
 
 // Items lists what the point consists of, beside itself.

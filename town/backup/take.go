@@ -203,7 +203,7 @@ func (k *Keeper) writePlanes(ctx context.Context, c *catalog, p *Point, moment *
 		}
 		known := copies.Addresses{}
 		base, level := build(former.Groups, func(g Group) bool {
-			return covers(g.Keys, c.to.keys()) && k.knows(c, notes, source.Name, g, known)
+			return hasAll(g.Keys, c.to.keys()) && k.knows(c, notes, source.Name, g, known)
 		})
 		if len(base) < len(former.Groups) {
 			known = copies.Addresses{} // without those of groups that are not built upon

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"sync"
 
 	"gastown/planes/federation"
 	"gastown/sync/sign"
@@ -114,28 +115,53 @@ func (h *Host) ChangeTrust(ctx context.Context, change func(Trust)) (err error) 
 }
 
 // admits decides what other Towns may write here: those that are trusted, as far as
-// config/access.yaml lets them. mayMerge fails while one of the two files is wrong.
+// config/access.yaml lets them. mayMerge fails while one of the two files is wrong. They are
+// read when one of the two is first called: most commands merge nothing.
 func (h *Host) admits() (admits func(federation.Arrival) string, mayMerge func() error) {
-	trust, err := h.Trust()
-	policy := access.Absent()
-	if h.call.Gate != nil {
-		var wrong error
-		policy, wrong = h.call.Gate.Policy(h.Layout)
-		if wrong != nil && policy.State() == access.Unreadable {
-			err = errors.Join(err, town.Fail("merge what other Towns wrote", "put config/access.yaml right; gt access list says what is wrong", "%w: %w", town.ErrRefused, wrong))
-		}
+	rules := sync.OnceValues(h.entryRules)
+	admits = func(w federation.Arrival) string {
+		r, _ := rules()
+		return r.denies(w)
 	}
-	return func(w federation.Arrival) string {
-		if reason := trust.denies(w); reason != "" {
-			return reason
-		}
-		if w.Key.Kind == "" {
-			return ""
-		}
-		d := policy.MayEnter(access.Writer{Town: w.Town, Name: trust.name(w), Author: w.Author}, string(w.Key.Kind), w.Key.Name)
-		if d.Allowed {
-			return ""
-		}
-		return fmt.Sprintf("%s may not %s: %s", d.Who, d.Action, d.Reason)
-	}, func() error { return err }
+	mayMerge = func() error {
+		_, err := rules()
+		return err
+	}
+	return admits, mayMerge
+}
+
+// entryRules say what may enter this Town.
+type entryRules struct {
+	trust  Trust
+	policy *access.Policy
+}
+
+// entryRules reads the rules. With an error they are those that could be read.
+func (h *Host) entryRules() (r entryRules, err error) {
+	r.trust, err = h.Trust()
+	r.policy = access.Absent()
+	if h.call.Gate == nil {
+		return r, err
+	}
+	var wrong error
+	r.policy, wrong = h.call.Gate.Policy(h.Layout)
+	if wrong != nil && r.policy.State() == access.Unreadable {
+		err = errors.Join(err, town.Fail("merge what other Towns wrote", "put config/access.yaml right; gt access list says what is wrong", "%w: %w", town.ErrRefused, wrong))
+	}
+	return r, err
+}
+
+// denies says why a row may not come into force here; "" if it may.
+func (r entryRules) denies(w federation.Arrival) string {
+	if reason := r.trust.denies(w); reason != "" {
+		return reason
+	}
+	if w.Key.Kind == "" {
+		return ""
+	}
+	d := r.policy.MayEnter(access.Writer{Town: w.Town, Name: r.trust.name(w), Author: w.Author}, string(w.Key.Kind), w.Key.Name)
+	if d.Allowed {
+		return ""
+	}
+	return fmt.Sprintf("%s may not %s: %s", d.Who, d.Action, d.Reason)
 }
