@@ -134,7 +134,7 @@ func TestKilledAnywhere(t *testing.T) {
 		do := []string{"take", "take", "restore " + chosen.Name, "verify " + chosen.Name, "prune"}[random.IntN(5)]
 		step, after := random.IntN(8), time.Minute
 		if n%2 == 0 {
-			step, after = 1000, time.Duration(random.IntN(300))*time.Millisecond
+			step, after = 1000, time.Duration(random.IntN(100))*time.Millisecond
 		}
 		if !child(t, h.root, do, step, after) {
 			killed++
