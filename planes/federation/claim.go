@@ -3,7 +3,6 @@ package federation
 import (
 	"context"
 	"slices"
-	"strconv"
 
 	"gastown/planes/doltdb"
 	"gastown/town"
@@ -102,28 +101,34 @@ func first(edits []town.Edit) *town.Edit {
 	return &edits[0]
 }
 
-// claimIssues takes what another program did to a template as new issues.
+// claimIssues takes what another program did to a template as new issues. Issues that a
+// Town signed keep their numbers, unless some that were there are gone: those come first.
 func (s *Store) claimIssues(c *changeset, name string, was []town.Edit, now []row, own func(row) bool) {
-	alike := func(e town.Edit) func(town.Edit) bool {
-		return func(o town.Edit) bool { return o.Text == e.Text && o.Deleted == e.Deleted }
+	stays := func(r row) bool {
+		return own(r) || slices.ContainsFunc(was, func(e town.Edit) bool { return statement(e) == statement(r.Edit) })
 	}
-	issues, changed := was, false
+	var issues []town.Edit
+	for _, r := range now {
+		if stays(r) {
+			issues = append(issues, r.Edit)
+		}
+	}
+	changed := len(without(was, issues)) > 0
+	if changed {
+		issues = numbered(was, without(issues, was))
+	}
 	add := func(e town.Edit) {
-		e.Town, e.Author, e.Revision, e.Version = s.Town, s.Author, 1, "1"
+		e.Town, e.Author, e.Revision = s.Town, s.Author, 1
 		if before := last(issues); before != nil {
-			e.Revision, e.Version = before.Revision+1, strconv.Itoa(number(*before)+1)
+			e.Revision = before.Revision + 1
 		}
 		e.Revision = max(e.Revision, c.after(e.Key, 0))
-		issues, changed = append(issues[:len(issues):len(issues)], e), true
-		c.sign(e)
+		issues, changed = numbered(issues, []town.Edit{e}), true
+		c.sign(*last(issues))
 	}
 	for _, r := range now {
-		if own(r) && !slices.ContainsFunc(issues, alike(r.Edit)) {
-			issues = append(issues[:len(issues):len(issues)], r.Edit)
-		}
-	}
-	for _, r := range now {
-		if !own(r) && !slices.ContainsFunc(issues, alike(r.Edit)) {
+		alike := func(e town.Edit) bool { return e.Text == r.Text && e.Deleted == r.Deleted }
+		if !stays(r) && !slices.ContainsFunc(issues, alike) {
 			add(r.Edit)
 		}
 	}
@@ -132,9 +137,6 @@ func (s *Store) claimIssues(c *changeset, name string, was []town.Edit, now []ro
 		add(town.Edit{Key: town.Key{Kind: town.KindTemplate, Name: name}, Deleted: true})
 	case top != nil && (top.Text != last(issues).Text || top.Deleted != last(issues).Deleted):
 		add(*top)
-	}
-	for _, e := range was {
-		changed = changed || !slices.ContainsFunc(plain(now), alike(e))
 	}
 	if changed {
 		c.issues[name] = issues

@@ -359,6 +359,39 @@ func TestATownClaimsItsOwnPlane(t *testing.T) {
 	}
 }
 
+// A Town that did not note what it merged claims nothing of it: issues that got other
+// numbers in the merge are signed. What another program removed meanwhile comes back first.
+func TestATownClaimsNothingOfAMerge(t *testing.T) {
+	c := newCrowd(t)
+	created := func(text string) FileEdit {
+		return FileEdit{Key: town.Key{Kind: town.KindTemplate, Name: "new"}, Text: text}
+	}
+	c.a.must(t, created("alpha's issue"))
+	c.b.must(t, created("beta's issue"))
+	since := headOf(t, c.b)
+	c.sync(t, c.a)
+	c.sync(t, c.b)
+	if commit, err := c.b.Claim(t.Context(), since); err != nil || commit != "" {
+		t.Fatalf("claim: %q, %v", commit, err)
+	}
+	c.b.exec(t, "DELETE FROM templates WHERE name = 'new' AND text = 'beta''s issue'")
+	if commit, err := c.b.Claim(t.Context(), since); err != nil || commit == "" {
+		t.Fatalf("claim: %q, %v", commit, err)
+	}
+	c.sync(t, c.b)
+	c.sync(t, c.a)
+	for name, s := range map[string]*Store{"alpha": c.a, "beta": c.b} {
+		past, err := s.History(t.Context(), created("").Key)
+		var texts []string
+		for _, p := range past {
+			texts = append(texts, p.Text)
+		}
+		if want := []string{"alpha's issue", "beta's issue"}; err != nil || !slices.Equal(slices.Sorted(slices.Values(texts)), want) || s.now(t, created("").Key).Text != want[0] {
+			t.Errorf("%s has %q, %v", name, texts, err)
+		}
+	}
+}
+
 // Histories of three honest Towns that meet in two places, and a stranger who can push
 // anything to both: no text of the stranger is ever in force, and in the end the Towns hold
 // the same, signed, and come to rest.
