@@ -14,11 +14,15 @@ import (
 // was not waited for does not count. Another process may have got the id meanwhile,
 // so code that must be certain uses a lock instead (see town/lockfile).
 func Alive(pid int) bool {
-	if pid <= 0 || errors.Is(unix.Kill(pid, 0), unix.ESRCH) {
+	there := func() bool { return !errors.Is(unix.Kill(pid, 0), unix.ESRCH) }
+	if pid <= 0 || !there() {
 		return false
 	}
 	fields, err := stat(pid)
-	return err != nil || fields[0] != "Z" && fields[0] != "X"
+	if err != nil {
+		return there() // it may have ended since
+	}
+	return fields[0] != "Z" && fields[0] != "X"
 }
 
 // Began says when a process was started, in ticks of the kernel since the machine

@@ -12,6 +12,7 @@ import (
 	"gastown/deacon"
 	"gastown/deacon/control"
 	"gastown/town"
+	"gastown/town/process"
 )
 
 const (
@@ -80,7 +81,7 @@ func (o *deaconOptions) stopAndWait(ctx context.Context) (did stopped, err error
 		err := client.Stop(asking)
 		switch {
 		case err == nil:
-			if ended, err := o.ends(ctx, stopTime); ended || err != nil {
+			if ended, err := o.ends(ctx, did.PID, stopTime); ended || err != nil {
 				return did, err
 			}
 		case ctx.Err() != nil:
@@ -107,7 +108,7 @@ func (o *deaconOptions) stopAndWait(ctx context.Context) (did stopped, err error
 			return did, err
 		}
 		did.How, did.PID = try.how, now.PID
-		if ended, err := o.ends(ctx, try.time); ended || err != nil {
+		if ended, err := o.ends(ctx, did.PID, try.time); ended || err != nil {
 			return did, err
 		}
 	}
@@ -115,8 +116,9 @@ func (o *deaconOptions) stopAndWait(ctx context.Context) (did stopped, err error
 		"%w: its process (pid %d) does not end, although it was killed", town.ErrBusy, did.PID)
 }
 
-// ends waits until no process has the Deacon's lock.
-func (o *deaconOptions) ends(ctx context.Context, within time.Duration) (bool, error) {
+// ends waits until no process has the Deacon's lock and the one with this id is gone. The
+// lock decides: a process that has given it up and is slow to go has ended.
+func (o *deaconOptions) ends(ctx context.Context, pid int, within time.Duration) (bool, error) {
 	t, err := o.call.FindTown()
 	if err != nil {
 		return false, err
@@ -124,14 +126,14 @@ func (o *deaconOptions) ends(ctx context.Context, within time.Duration) (bool, e
 	end := time.After(within)
 	for {
 		p, err := deacon.Look(t)
-		if err != nil || !p.Held {
+		if err != nil || !p.Held && !process.Alive(pid) {
 			return err == nil, err
 		}
 		select {
 		case <-ctx.Done():
 			return false, ctx.Err()
 		case <-end:
-			return false, nil
+			return !p.Held, nil
 		case <-time.After(deaconPoll):
 		}
 	}
