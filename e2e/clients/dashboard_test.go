@@ -354,7 +354,7 @@ func TestDashboardToken(t *testing.T) {
 	p.await(`document.activeElement.id === 'token' && document.documentElement.scrollWidth <= 390`)
 	p.picture("form", 390, 844, false)
 	p.key("wrong" + kb.Enter)
-	p.await(`document.querySelector('[role=alert]')?.textContent === 'This is not the token.'`)
+	p.await(`document.querySelector('[role=alert]')?.textContent === 'This is not the token.' && document.activeElement.id === 'token'`)
 	p.key(token + kb.Enter)
 	p.await(`document.querySelector('#live')?.dataset.state === 'live'`)
 	if cookie := value[string](p, `document.cookie`); cookie != "" {
