@@ -107,26 +107,24 @@ func (s *Store) signAgain(ctx context.Context, tx *doltdb.Tx, here map[string]re
 // the one that the federation knows.
 func (s *Store) MaySign() bool { return s.accepts(s.Town, s.Keys.Public()) }
 
-// Settled reports whether the present key of this Town has signed all its records and,
-// as long as it shares any, that name for it.
+// Settled reports whether the present key of this Town has signed all its records, and
+// that name for it if it shares any or has a name here.
 func (s *Store) Settled(ctx context.Context, name string) (settled bool, err error) {
 	err = s.db.View(ctx, func(tx *doltdb.Tx) error {
-		var records, signed, named int
+		var records, signed, names, named int
 		id, signer := string(s.Town), string(s.Keys.Public())
 		err := tx.QueryRow(ctx, "SELECT (SELECT COUNT(*) FROM beads WHERE town = ? AND "+live+"), (SELECT COUNT(*) FROM beads WHERE town = ? AND "+live+
-			" AND signer = ?), (SELECT COUNT(*) FROM towns WHERE id = ? AND name = ? AND signer = ?)", id, id, signer, id, name, signer).Scan(&records, &signed, &named)
-		settled = records == signed && (records == 0 || named == 1)
+			" AND signer = ?), (SELECT COUNT(*) FROM towns WHERE id = ?), (SELECT COUNT(*) FROM towns WHERE id = ? AND name = ? AND signer = ?)",
+			id, id, signer, id, id, name, signer).Scan(&records, &signed, &names, &named)
+		settled = records == signed && (records+names == 0 || named == 1)
 		return err
 	})
 	return settled, err
 }
 
-// register signs the Town's name, once it shares records.
+// register signs the Town's name, once it shares records. The name stays when it shares
+// none any more, and is signed by a new key as records are.
 func (s *Store) register(ctx context.Context, tx *doltdb.Tx, name string) error {
-	var n int
-	if err := tx.QueryRow(ctx, "SELECT COUNT(*) FROM beads WHERE town = ? AND "+live, string(s.Town)).Scan(&n); err != nil || n == 0 {
-		return err
-	}
 	r := register{town: s.Town, value: name}
 	var here register
 	err := tx.Each(ctx, func(rows *doltdb.Rows) error {
@@ -138,6 +136,12 @@ func (s *Store) register(ctx context.Context, tx *doltdb.Tx, name string) error 
 	}, "SELECT "+members.list("")+" FROM towns WHERE id = ?", string(s.Town))
 	if err != nil || here.value == name && here.signer == s.Keys.Public() {
 		return err
+	}
+	if here.town == "" {
+		var n int
+		if err := tx.QueryRow(ctx, "SELECT COUNT(*) FROM beads WHERE town = ? AND "+live, string(s.Town)).Scan(&n); err != nil || n == 0 {
+			return err
+		}
 	}
 	if r.seal, err = s.next(members.name, r, here); err != nil {
 		return err

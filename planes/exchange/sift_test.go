@@ -118,6 +118,17 @@ func (c *crowd) follow(t *testing.T) {
 	}
 }
 
+// rotate gives a Town a new key.
+func (c *crowd) rotate(t *testing.T, s *Store) {
+	t.Helper()
+	keys, err := s.Keys.Rotate(filepath.Join(t.TempDir(), "keys"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Keys = keys
+	c.ring[s.Town] = append(c.ring[s.Town], keys.Public())
+}
+
 // revise shares a record of a Town.
 func (c *crowd) revise(s *Store, id, title string) { c.shares[s.Town][id] = record(id, title) }
 
@@ -408,6 +419,26 @@ func TestAStoreThatSignedNothing(t *testing.T) {
 	}
 }
 
+// The name of a Town that shares nothing any more is signed by its new key, too.
+func TestANameOutlivesTheRecords(t *testing.T) {
+	c := newCrowd(t, "a", "b")
+	a, b := c.honest[0], c.honest[1]
+	c.revise(a, "a-1", "one")
+	c.sync(t, a)
+	delete(c.shares["a"], "a-1")
+	c.rotate(t, a)
+	c.sync(t, a)
+	c.sync(t, b)
+	wantSigned(t, a)
+	wantSigned(t, b)
+	if commit, err := a.Publish(t.Context(), "town-a", nil, nil); err != nil || commit != "" {
+		t.Errorf("it signed again: %q, %v", commit, err)
+	}
+	if commit, err := b.Publish(t.Context(), "town-b", nil, nil); err != nil || commit != "" {
+		t.Errorf("a Town that never shared anything signed its name: %q, %v", commit, err)
+	}
+}
+
 // A copy of a store has no row that its Town has not signed.
 func TestACopyHasOnlyWhatIsSigned(t *testing.T) {
 	c := newCrowd(t, "a", "b")
@@ -456,12 +487,7 @@ func hostileHistory(t *testing.T, rt *rapid.T) {
 		case "sync":
 			c.sync(t, who)
 		case "rotate":
-			keys, err := who.Keys.Rotate(filepath.Join(t.TempDir(), "keys"))
-			if err != nil {
-				t.Fatal(err)
-			}
-			who.Keys = keys
-			c.ring[who.Town] = append(c.ring[who.Town], keys.Public())
+			c.rotate(t, who)
 		case "join":
 			// The Town's exchange is lost, and made again from what is at the place.
 			s, err := Clone(t.Context(), options(t), "origin", c.mirror, uuid, who.Town, c.ring)
