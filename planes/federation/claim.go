@@ -104,13 +104,14 @@ func first(edits []town.Edit) *town.Edit {
 // claimIssues takes what another program did to a template as new issues. Issues that a
 // Town signed keep their numbers, unless some that were there are gone: those come first.
 func (s *Store) claimIssues(c *changeset, name string, was []town.Edit, now []row, own func(row) bool) {
-	stays := func(r row) bool {
-		return own(r) || slices.ContainsFunc(was, func(e town.Edit) bool { return statement(e) == statement(r.Edit) })
-	}
-	var issues []town.Edit
+	alike := func(a, b town.Edit) bool { return a.Text == b.Text && a.Deleted == b.Deleted }
+	had := statements(was)
+	var issues, others []town.Edit
 	for _, r := range now {
-		if stays(r) {
+		if own(r) || had[statement(r.Edit)] {
 			issues = append(issues, r.Edit)
+		} else {
+			others = append(others, r.Edit)
 		}
 	}
 	changed := len(without(was, issues)) > 0
@@ -126,16 +127,15 @@ func (s *Store) claimIssues(c *changeset, name string, was []town.Edit, now []ro
 		issues, changed = numbered(issues, []town.Edit{e}), true
 		c.sign(*last(issues))
 	}
-	for _, r := range now {
-		alike := func(e town.Edit) bool { return e.Text == r.Text && e.Deleted == r.Deleted }
-		if !stays(r) && !slices.ContainsFunc(issues, alike) {
-			add(r.Edit)
+	for _, e := range others {
+		if !slices.ContainsFunc(issues, func(i town.Edit) bool { return alike(i, e) }) {
+			add(e)
 		}
 	}
 	switch top := last(plain(now)); {
 	case top == nil && shown(issues) != nil:
 		add(town.Edit{Key: town.Key{Kind: town.KindTemplate, Name: name}, Deleted: true})
-	case top != nil && (top.Text != last(issues).Text || top.Deleted != last(issues).Deleted):
+	case top != nil && !alike(*top, *last(issues)):
 		add(*top)
 	}
 	if changed {

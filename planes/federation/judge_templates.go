@@ -135,16 +135,22 @@ func (t *issueLists) yield(counts func(town.Edit) bool) {
 
 // without are the issues of a list that another one does not have.
 func without(list, other []town.Edit) (rest []town.Edit) {
-	had := map[town.Digest]bool{}
-	for _, e := range other {
-		had[statement(e)] = true
-	}
+	had := statements(other)
 	for _, e := range list {
 		if !had[statement(e)] {
 			rest = append(rest, e)
 		}
 	}
 	return rest
+}
+
+// statements are what Towns sign about these issues.
+func statements(issues []town.Edit) map[town.Digest]bool {
+	all := make(map[town.Digest]bool, len(issues))
+	for _, e := range issues {
+		all[statement(e)] = true
+	}
+	return all
 }
 
 // numbered gives issues the numbers that follow those of others.
