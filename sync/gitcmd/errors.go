@@ -45,6 +45,9 @@ var (
 	ErrInTheWay = errors.New("another ref of the remote is in the way")
 	// ErrNonFastForward: the remote's own configuration forbids rewinding.
 	ErrNonFastForward = errors.New("the remote forbids rewriting a ref")
+	// ErrLocked: another git holds a lock on what is to be written, or one that was
+	// killed left it. A lock that is left is cleared after a minute.
+	ErrLocked = errors.New("another git is at work there, or was killed a moment ago")
 	// ErrNotAtomic: the server moves one ref at a time only.
 	ErrNotAtomic = errors.New("the remote cannot move several refs at once")
 	// ErrNoSpace: a disk of this machine is full.
@@ -95,6 +98,7 @@ type phrase struct {
 // connection it also causes.
 var phrases = []phrase{
 	{ErrNoSpace, []string{"no space left on device", "disk quota exceeded"}},
+	{ErrLocked, []string{".lock': file exists"}},
 	{ErrRemoteFull, []string{"error: 507", "exceeded its allocated storage", "exceeded the allocated storage", "storage limit"}},
 	{ErrFormat, []string{"mismatched algorithms", "hash algorithm", "unknown object format"}},
 	{ErrTooLarge, []string{"file too large", "file size limit exceeded", "attempting to allocate", "pack exceeds maximum"}},
@@ -164,6 +168,7 @@ var advice = map[error]string{
 	ErrReadOnly:    "ask the owner of the repository for write access",
 	ErrForbidden:   "ask the administrator of the repository to allow pushes to that ref",
 	ErrRejected:    "gt federation sync merges what is there and publishes again",
+	ErrLocked:      "run it again in a minute",
 	ErrInTheWay:    "give the ref that the server names another name there",
 	ErrNoSpace:     "free some space on this machine, then run it again",
 	ErrRemoteFull:  "ask the administrator of the repository for space there, then run it again",
@@ -248,6 +253,10 @@ const maxDetail = 1000
 var userinfo = regexp.MustCompile(`([a-zA-Z][a-zA-Z0-9+.-]*://)[^/@\s'"]*@`)
 var query = regexp.MustCompile(`(https?://[^\s'"?]*)\?[^\s'"]*`)
 
+// lockAdvice is what git advises about a lock: to remove a file, which may be the lock of
+// a git that is at work.
+var lockAdvice = regexp.MustCompile(`\. Another git process seems to be running.* to continue\.?`)
+
 // Redact removes credentials from every URL in text.
 func Redact(text string) string {
 	return query.ReplaceAllString(userinfo.ReplaceAllString(text, "$1"), "$1")
@@ -269,5 +278,5 @@ func clean(text string) string {
 		}
 		return r
 	}, Redact(text))
-	return town.Clip(strings.Join(strings.Fields(text), " "), maxDetail)
+	return town.Clip(lockAdvice.ReplaceAllString(strings.Join(strings.Fields(text), " "), ""), maxDetail)
 }

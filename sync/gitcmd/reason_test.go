@@ -110,6 +110,24 @@ func TestARuleOfTheServer(t *testing.T) {
 	}
 }
 
+// A lock of another git is told as that, without git's own advice to remove a file.
+func TestALockOfAnotherGit(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "clone.git")
+	s, err := CreateShared(dir, "", Options{Env: here()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ref := "refs/heads/main"
+	if err := os.WriteFile(filepath.Join(dir, filepath.FromSlash(ref)+".lock"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	err = s.SetRef(t.Context(), ref, commitOf(t, s.repo, "", "x"), "")
+	reason(t, err, ErrLocked, "in a minute")
+	if text := err.Error(); !strings.Contains(text, ref) || strings.Contains(text, "remove") {
+		t.Error(text)
+	}
+}
+
 // Every kind of failure has its advice, and none has the words of a library.
 func TestEveryKindHasAdvice(t *testing.T) {
 	for _, p := range phrases {
