@@ -18,6 +18,7 @@ import (
 	"gastown/planes/ledger"
 	"gastown/planes/operational"
 	"gastown/sync/gitcmd"
+	"gastown/sync/gitcmd/gittest"
 	"gastown/town"
 	"gastown/town/lockfile"
 	"gastown/town/polecat"
@@ -173,6 +174,7 @@ func TestKilled(t *testing.T) {
 	for range kills {
 		pass(true)
 	}
+	gittest.AgeLocks(t, dir)
 	pass(false)
 	must0(t, h.open(t.Context(), func(o *operational.Store, l *ledger.Store) error {
 		all, _, err := o.Merges(t.Context(), "web", 100)

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"gastown/sync/gitcmd"
+	"gastown/sync/gitcmd/gittest"
 )
 
 // killedEnv makes the test's program do, for ever, what a Town does with one sandbox.
@@ -92,6 +93,7 @@ func TestKilled(t *testing.T) {
 	self, err := os.Executable()
 	must(t, err)
 	for range kills {
+		gittest.AgeLocks(t, r.path("repo.git"))
 		ctx, cancel := context.WithTimeout(t.Context(), time.Duration(rand.IntN(1500))*time.Millisecond)
 		cmd := exec.CommandContext(ctx, self)
 		cmd.Env = append(environment(), killedEnv+"="+dir)

@@ -7,8 +7,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"time"
 
+	"gastown/sync/gitcmd/gittest"
 	"gastown/town"
 )
 
@@ -151,7 +151,7 @@ func (p *Town) NothingLeft() {
 	}
 	clones, _ := filepath.Glob(filepath.Join(p.Layout().Rigs(), "*", "repo.git"))
 	for _, clone := range clones {
-		p.age(clone)
+		gittest.AgeLocks(p.T, clone)
 	}
 	p.GT("worktree", "pool", "prune") // as the Deacon does
 	for _, clone := range clones {
@@ -165,22 +165,6 @@ func (p *Town) NothingLeft() {
 		}
 	}
 	if err != nil && !os.IsNotExist(err) {
-		p.T.Error(err)
-	}
-}
-
-// age makes the locks of a rig's clone as old as those that a git left which was killed
-// long ago. A lock that git may still hold is not removed.
-func (p *Town) age(clone string) {
-	p.T.Helper()
-	past := time.Now().Add(-time.Hour)
-	err := filepath.WalkDir(clone, func(path string, d os.DirEntry, err error) error {
-		if err == nil && d.Type().IsRegular() && strings.HasSuffix(path, ".lock") {
-			err = os.Chtimes(path, past, past)
-		}
-		return err
-	})
-	if err != nil {
 		p.T.Error(err)
 	}
 }
