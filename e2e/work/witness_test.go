@@ -100,7 +100,7 @@ func TestLostWorkers(t *testing.T) {
 			t.Errorf("%s is not at the remote:\n%s", file, saved)
 		}
 	}
-	if text := p.BD("show", "web-hang"); !strings.Contains(text, "refs/gt/rescue/polecats/") || !strings.Contains(text, "no output, no heartbeat") {
+	if text := p.BD("show", "web-hang"); !strings.Contains(text, "refs/gt/rescue/polecats/") || !strings.Contains(text, " was stalled (") {
 		t.Errorf("the bead does not say what was found:\n%s", text)
 	}
 	if out := p.GT("escalate", "list"); !strings.Contains(out, "no") {
