@@ -19,7 +19,10 @@ var fileFlags = []string{"output", "input", "body-file", "batch", "file", "town"
 // bead that exists does not change, and bd exits normally.
 func TestArgumentsAreValues(t *testing.T) {
 	p := newPlace(t)
-	kept := p.id("kept", "-d", "as it is", "-l", "safe")
+	// A unique beginning of an id names a bead, and no id at all the one that was touched
+	// last. Neither may be the bead that is kept.
+	kept := p.id("kept", "-d", "as it is", "-l", "safe", "--id", "bd-keptone")
+	p.id("another", "--id", "bd-keptother")
 	before := p.must("show", kept, "--json")
 	readers, writers := shapes(t)
 	rapid.Check(t, func(rt *rapid.T) {
