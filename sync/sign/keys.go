@@ -6,7 +6,6 @@ import (
 	"errors"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"slices"
 	"strconv"
 
@@ -124,16 +123,11 @@ func begin(path string, id town.ID) (*Keys, error) {
 
 // saveNew writes the first keys. If another process wrote some first, those are used.
 func (k *Keys) saveNew(path string) error {
-	dir, err := os.MkdirTemp(filepath.Dir(path), ".keys-")
+	data, err := k.encode()
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(dir)
-	made := filepath.Join(dir, "keys")
-	if err := k.save(made); err != nil {
-		return err
-	}
-	err = durable.RenameNew(made, path)
+	err = durable.WriteNew(path, data, 0o600)
 	if !errors.Is(err, fs.ErrExist) {
 		return err
 	}
@@ -145,15 +139,21 @@ func (k *Keys) saveNew(path string) error {
 }
 
 func (k *Keys) save(path string) error {
+	data, err := k.encode()
+	if err != nil {
+		return err
+	}
+	return durable.WritePrivate(path, data)
+}
+
+// encode is what the file holds.
+func (k *Keys) encode() ([]byte, error) {
 	f := file{Town: k.town}
 	for _, key := range k.keys {
 		f.Seeds = append(f.Seeds, key.seed())
 	}
 	data, err := json.MarshalIndent(f, "", "  ")
-	if err != nil {
-		return err
-	}
-	return durable.WritePrivate(path, append(data, '\n'))
+	return append(data, '\n'), err
 }
 
 // Rotate gives the Town a new key, and writes it to the file. The former ones stay

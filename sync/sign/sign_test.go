@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -185,6 +186,31 @@ func TestEachTownOfADirectoryHasItsKeys(t *testing.T) {
 	}
 	if _, err := os.Stat(path + "-of-b-2"); err != nil {
 		t.Error(err)
+	}
+}
+
+// Processes that make the first key at the same time agree on one, and leave nothing beside it.
+func TestTheFirstKeyIsOne(t *testing.T) {
+	dir := t.TempDir()
+	made := make([]Public, 8)
+	var all sync.WaitGroup
+	for i := range made {
+		all.Go(func() {
+			k, err := Load(filepath.Join(dir, "keys"), "a")
+			if err != nil {
+				t.Error(err)
+			}
+			made[i] = k.Public()
+		})
+	}
+	all.Wait()
+	for _, p := range made {
+		if p != made[0] || p == Revoked {
+			t.Errorf("one has %v, another %v", made[0], p)
+		}
+	}
+	if entries, err := os.ReadDir(dir); err != nil || len(entries) != 1 {
+		t.Errorf("the directory holds %v, %v", entries, err)
 	}
 }
 

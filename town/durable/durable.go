@@ -88,6 +88,24 @@ func ReplaceUnflushed(path string, data []byte, perm fs.FileMode) error {
 	return f.File.Close()
 }
 
+// WriteNew is WriteFile that fails, with fs.ErrExist, when the file exists.
+func WriteNew(path string, data []byte, perm fs.FileMode) error {
+	f, err := renameio.NewPendingFile(path, renameio.WithTempDir(filepath.Dir(path)), renameio.WithStaticPermissions(perm))
+	if err != nil {
+		return err
+	}
+	if _, err = f.Write(data); err == nil {
+		err = f.Sync()
+	}
+	if err == nil {
+		err = RenameNewUnflushed(f.Name(), path)
+	}
+	if err != nil {
+		return errors.Join(err, f.Cleanup())
+	}
+	return errors.Join(f.File.Close(), SyncDir(filepath.Dir(path)))
+}
+
 func replace(path string, perm fs.FileMode, write func(io.Writer) error) (err error) {
 	dir := filepath.Dir(path)
 	f, err := renameio.NewPendingFile(path, renameio.WithTempDir(dir), renameio.WithStaticPermissions(perm))

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"sync"
 	"syscall"
 	"testing"
 )
@@ -51,6 +52,34 @@ func TestWriteFileReplacesWithTheGivenMode(t *testing.T) {
 	}
 	if got := Perm(path+"x", 0o604); got != 0o604 {
 		t.Errorf("Perm of what is missing is %v", got)
+	}
+}
+
+// Of several processes that write a new file, one wins, and no other leaves anything.
+func TestWriteNewReplacesNothing(t *testing.T) {
+	defer syscall.Umask(syscall.Umask(0o077))
+	dir := t.TempDir()
+	path := filepath.Join(dir, "f")
+	errs := make([]error, 8)
+	var all sync.WaitGroup
+	for i := range errs {
+		all.Go(func() { errs[i] = WriteNew(path, []byte{byte('a' + i)}, 0o640) })
+	}
+	all.Wait()
+	for i, err := range errs {
+		if wrote := content(t, path) == string(rune('a'+i)); wrote != (err == nil) || !wrote && !errors.Is(err, fs.ErrExist) {
+			t.Errorf("writer %d: %v, and the file holds %q", i, err, content(t, path))
+		}
+	}
+	info, err := os.Stat(path)
+	if err != nil || info.Mode().Perm() != 0o640 {
+		t.Errorf("mode %v, %v", info.Mode(), err)
+	}
+	if got := names(t, dir); !slices.Equal(got, []string{"f"}) {
+		t.Errorf("the directory holds %q", got)
+	}
+	if err := WriteNew(filepath.Join(dir, "missing", "f"), nil, 0o600); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("into a missing directory: %v", err)
 	}
 }
 

@@ -99,7 +99,15 @@ func (d *doctor) complete(ctx context.Context) error {
 
 // leftover matches the names of temporary files: a dot, the name of the target, and
 // a number.
-var leftover = regexp.MustCompile(`^\.(town\.yaml|access\.yaml|index|joining|reviews|sync\.json|notify\.secret|notify\.newest|\.gitignore)[0-9]+$`)
+var leftover = regexp.MustCompile(`^\.(town\.yaml|access\.yaml|trust\.json|sharing\.yaml|rigs\.yaml|index|instance|keys|joining|reviews|forgotten|report\.json|sync\.json|notify\.secret|notify\.newest|\.gitignore)[0-9]+$`)
+
+// leftoverDir matches the directories in which a former version wrote a Town's first key.
+var leftoverDir = regexp.MustCompile(`^\.keys-[0-9]+$`)
+
+// temporary reports whether a process writes under that name.
+func temporary(e os.DirEntry) bool {
+	return e.Type().IsRegular() && leftover.MatchString(e.Name()) || e.IsDir() && leftoverDir.MatchString(e.Name())
+}
 
 // leftovers finds temporary files that killed processes left behind.
 func (d *doctor) leftovers(context.Context) (found []finding, err error) {
@@ -118,13 +126,13 @@ func (d *doctor) leftovers(context.Context) (found []finding, err error) {
 		}
 		for _, e := range entries {
 			info, err := e.Info()
-			if err != nil || !info.Mode().IsRegular() || !leftover.MatchString(e.Name()) || d.call.Now().Sub(info.ModTime()) < leftoverAge {
+			if err != nil || !temporary(e) || d.call.Now().Sub(info.ModTime()) < leftoverAge {
 				continue
 			}
 			path := filepath.Join(dir, e.Name())
 			found = append(found, finding{Severity: warning, What: path + " was left by a process that was killed while it wrote",
-				Why: "it takes space; the file it was for is whole, the old version or the new one", Fix: "removes this temporary file",
-				repair: func(context.Context) error { return os.Remove(path) }})
+				Why: "it takes space; the file it was for is whole, the old version or the new one", Fix: "removes what was left",
+				repair: func(context.Context) error { return os.RemoveAll(path) }})
 		}
 	}
 	if aside := t.Data(host.Staging); exists(aside) {
