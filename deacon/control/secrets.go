@@ -10,8 +10,8 @@ import (
 type Secrets struct {
 	// Sources are the places that are asked, in order.
 	Sources []string `json:"sources"`
-	// Problem is why one of them cannot be asked, Since when that began, and Next what to
-	// do; "" when all can.
+	// Problem is why the first that cannot be asked cannot, Since when that began, if it is
+	// known, and Next what to do; "" when all can.
 	Problem string    `json:"problem,omitempty"`
 	Since   time.Time `json:"since,omitzero"`
 	Next    string    `json:"next,omitempty"`
@@ -32,9 +32,14 @@ type SecretUse struct {
 	// Reason is why it is missing, and Next what to do.
 	Reason string `json:"reason,omitempty"`
 	Next   string `json:"next,omitempty"`
-	// Off says that what uses it is switched off, so that nothing is missing.
-	Off bool `json:"off,omitempty"`
+	// Off says that what uses it is switched off, and Optional that it is not always needed,
+	// so that nothing is missing.
+	Off      bool `json:"off,omitempty"`
+	Optional bool `json:"optional,omitempty"`
 }
+
+// Missing reports whether what uses the secret does without one that it needs.
+func (u SecretUse) Missing() bool { return u.Found == "" && !u.Off && !u.Optional }
 
 // Secrets asks which secrets the Deacon uses and lacks.
 func (c *Client) Secrets(ctx context.Context) (out Secrets, err error) {

@@ -164,9 +164,6 @@ func (p *Part) survey(ctx context.Context) control.Secrets {
 	for _, s := range p.host.PluginSet().States() {
 		a.Plugins = append(a.Plugins, s.Entry)
 	}
-	p.mu.Lock()
-	a.Vault = p.vault
-	p.mu.Unlock()
 	return Survey(ctx, a)
 }
 
@@ -193,7 +190,7 @@ func judge(s control.Secrets, now time.Time) check.Result {
 	case len(names) > 0:
 		warn(town.Plural(len(names), "secret is missing", "secrets are missing"))
 	case s.Problem != "":
-		warn("Vault cannot be used")
+		warn("a source of secrets cannot be used")
 	case !s.Ends.IsZero() && s.Ends.Sub(now) < soon:
 		warn("the token for Vault ends at " + s.Ends.UTC().Format(time.RFC3339))
 	case len(s.Uses) == 0:
@@ -205,10 +202,14 @@ func judge(s control.Secrets, now time.Time) check.Result {
 		return r
 	}
 	if s.Problem != "" {
-		r.Details = append(r.Details, town.Clip(town.Plain(s.Problem), 300)+", since "+s.Since.UTC().Format(time.RFC3339))
+		detail := town.Clip(town.Plain(s.Problem), 300)
+		if !s.Since.IsZero() {
+			detail += ", since " + s.Since.UTC().Format(time.RFC3339)
+		}
+		r.Details = append(r.Details, detail)
 	}
 	for _, u := range s.Uses {
-		if u.Found == "" && !u.Off && len(r.Details) < 10 {
+		if u.Missing() && len(r.Details) < 10 {
 			r.Details = append(r.Details, town.Clip(u.For+" lacks "+u.Name, 200))
 		}
 	}

@@ -2,6 +2,7 @@ package secrets
 
 import (
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"slices"
@@ -88,7 +89,7 @@ func found(t *testing.T, vars map[string]string) (*host, *Part) {
 	return h, p
 }
 
-// told is a survey in short: NAME=SOURCE, NAME! when it is missing, NAME- when it is off.
+// told is a survey in short: NAME=SOURCE, NAME! when it is missing, NAME- when it is off, NAME? when it is optional.
 func told(s control.Secrets) (all []string) {
 	for _, u := range s.Uses {
 		switch {
@@ -96,6 +97,8 @@ func told(s control.Secrets) (all []string) {
 			all = append(all, u.Name+"="+u.Found)
 		case u.Off:
 			all = append(all, u.Name+"-")
+		case u.Optional:
+			all = append(all, u.Name+"?")
 		default:
 			all = append(all, u.Name+"!")
 			if u.Reason == "" || u.Next == "" {
@@ -133,8 +136,13 @@ func TestSurvey(t *testing.T) {
 	if _, err := h.config.Set("backup.to", "disk=/mnt/disk s3://bucket/x?region=eu-central-1"); err != nil {
 		t.Fatal(err)
 	}
-	if got := told(p.survey(t.Context())); !slices.Contains(got, "AWS_ACCESS_KEY_ID!") || !slices.Contains(got, "AWS_SECRET_ACCESS_KEY!") {
+	if got := told(p.survey(t.Context())); !slices.Contains(got, "AWS_ACCESS_KEY_ID!") || !slices.Contains(got, "AWS_SECRET_ACCESS_KEY!") || !slices.Contains(got, "AWS_SESSION_TOKEN?") {
 		t.Errorf("%q", got)
+	}
+	before := p.survey(t.Context()).Missing
+	h.vars["AWS_SESSION_TOKEN"] = "three"
+	if s := p.survey(t.Context()); !slices.Contains(told(s), "AWS_SESSION_TOKEN=the environment") || s.Missing != before {
+		t.Errorf("%d missing, %d before: %q", s.Missing, before, told(s))
 	}
 	if _, err := h.config.Set("backup.to", ""); err != nil {
 		t.Fatal(err)
@@ -144,6 +152,29 @@ func TestSurvey(t *testing.T) {
 	// A variable that is used by its name is nowhere but in the environment.
 	if got := told(s); !slices.Equal(got, []string{"FIRST=the environment", "SECOND=" + file, "THIRD-", "DASHBOARD_TOKEN=" + file, "DB!", "WEB_TOKEN=the environment"}) {
 		t.Errorf("%q", got)
+	}
+}
+
+// A source that cannot be used is told of also where no secret is used.
+func TestABrokenSourceThatNobodyUses(t *testing.T) {
+	h, p := found(t, map[string]string{"WEB_TOKEN": "x"})
+	if err := errors.Join(os.Remove(h.at.Plugins()), h.set.Load(t.Context()), os.MkdirAll(filepath.Dir(h.at.Secrets()), 0o700),
+		os.WriteFile(h.at.Secrets(), []byte("A=planted\n"), 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	if s := p.survey(t.Context()); s.Problem != "" || judge(s, h.Now()).State != check.Healthy {
+		t.Errorf("%+v", s)
+	}
+	if err := os.Chmod(h.at.Secrets(), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	s := p.survey(t.Context())
+	if s.Missing != 0 || !strings.Contains(s.Problem, "others can read it") || !strings.HasPrefix(s.Next, "chmod 600 ") {
+		t.Errorf("%+v", s)
+	}
+	r := judge(s, h.Now())
+	if r.State != check.Warning || r.Figure != "a source of secrets cannot be used" || len(r.Details) != 1 || strings.Contains(r.Details[0], "since") {
+		t.Errorf("%+v", r)
 	}
 }
 
@@ -157,7 +188,7 @@ func TestVault(t *testing.T) {
 		"GT_VAULT_SECRET_ID": vaulttest.SecretID, "WEB_TOKEN": "x", "FIRST": "of the environment",
 	})
 	s := p.survey(t.Context())
-	if got := told(s); !slices.Equal(got, []string{"FIRST!", "SECOND!", "THIRD-", "WEB_TOKEN=the environment"}) || !strings.Contains(s.Problem, "sealed") {
+	if got := told(s); !slices.Equal(got, []string{"FIRST!", "SECOND!", "THIRD-", "WEB_TOKEN=the environment"}) || !strings.Contains(s.Problem, "sealed") || s.Since.IsZero() {
 		t.Errorf("%q, %q", got, s.Problem)
 	}
 	if r := judge(s, h.Now()); r.State != check.Warning || len(r.Details) != 3 || r.Figure != "2 secrets are missing" {
@@ -209,7 +240,7 @@ func TestJudge(t *testing.T) {
 	}{
 		"none":      {control.Secrets{}, check.Healthy, "none is used"},
 		"one":       {control.Secrets{Uses: one}, check.Healthy, "1 use"},
-		"problem":   {control.Secrets{Uses: one, Problem: "x"}, check.Warning, "Vault cannot be used"},
+		"problem":   {control.Secrets{Uses: one, Problem: "x"}, check.Warning, "a source of secrets cannot be used"},
 		"ends soon": {control.Secrets{Uses: one, Ends: now.Add(time.Hour)}, check.Warning, "the token for Vault ends at "},
 		"ends late": {control.Secrets{Uses: one, Ends: now.Add(1000 * time.Hour)}, check.Healthy, "1 use"},
 	} {

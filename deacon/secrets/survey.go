@@ -1,6 +1,7 @@
 package secrets
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"strings"
@@ -23,9 +24,8 @@ type Asked struct {
 	// Plugins are those of deacon/plugins.yaml, Rigs the Town's rigs.
 	Plugins []plugin.Entry
 	Rigs    []rig.Settings
-	// Secrets finds secrets; Vault is the one among its sources, or nil.
+	// Secrets finds secrets.
 	Secrets *secrets.Resolver
-	Vault   *vault.Source
 	// Getenv looks up variables that are used by their names.
 	Getenv func(string) string
 }
@@ -37,7 +37,7 @@ func Survey(ctx context.Context, a Asked) control.Secrets {
 		out.Sources = append(out.Sources, s.String())
 	}
 	add := func(u control.SecretUse) {
-		if u.Found == "" && !u.Off {
+		if u.Missing() {
 			out.Missing++
 		}
 		out.Uses = append(out.Uses, u)
@@ -57,8 +57,14 @@ func Survey(ctx context.Context, a Asked) control.Secrets {
 	}
 	places, _ := backup.ParseDestinations(part.Text(a.Config, "backup.to")) // a malformed value has none
 	for _, place := range places {
-		for _, name := range place.Secrets() {
-			add(a.look(ctx, name, "the backups at "+place.Name))
+		for _, s := range place.Secrets() {
+			if s.When == "" {
+				add(a.look(ctx, s.Name, "the backups at "+place.Name))
+				continue
+			}
+			u := a.look(ctx, s.Name, "the backups at "+place.Name+" ("+s.When+")")
+			u.Optional = true
+			add(u)
 		}
 	}
 	for _, r := range a.Rigs {
@@ -66,9 +72,19 @@ func Survey(ctx context.Context, a Asked) control.Secrets {
 			add(a.variable(name, "pull requests of the rig "+r.Name))
 		}
 	}
-	if a.Vault != nil {
-		s := a.Vault.State()
-		out.Problem, out.Since, out.Next, out.Ends = s.Problem, s.Since, s.Next, s.Ends
+	for _, s := range a.Secrets.Sources() {
+		// Also where no secret is used: the next one would not be found.
+		err := s.Check(ctx)
+		if err != nil && out.Problem == "" {
+			out.Problem, out.Next = town.Message(err), cmp.Or(town.Next(err), "gt deacon reload, when it can be asked again")
+		}
+		if v, ok := s.(*vault.Source); ok {
+			state := v.State()
+			out.Ends = state.Ends
+			if err != nil { // Vault is the first that is asked
+				out.Since = state.Since
+			}
+		}
 	}
 	return out
 }
@@ -78,7 +94,7 @@ func (a Asked) look(ctx context.Context, name, use string) control.SecretUse {
 	u := control.SecretUse{Name: name, For: use}
 	found, err := a.Secrets.Where(ctx, name)
 	if err != nil {
-		u.Reason, u.Next = town.Plain(err.Error()), town.Next(err)
+		u.Reason, u.Next = town.Message(err), town.Next(err)
 		if u.Next == "" {
 			u.Next = "put " + name + " there, then: gt deacon reload"
 		}
@@ -103,7 +119,7 @@ func (a Asked) variable(name, use string) control.SecretUse {
 // missing are the names that nothing has, each once.
 func missing(s control.Secrets) (names []string) {
 	for _, u := range s.Uses {
-		if u.Found == "" && !u.Off {
+		if u.Missing() {
 			names = append(names, u.Name)
 		}
 	}

@@ -92,10 +92,17 @@ func (w Where) Check() error {
 		"%w: it is not an absolute path, HOST:/PATH, rsync://HOST/MODULE/PATH, git+URL or s3://BUCKET/PREFIX", town.ErrUsage)
 }
 
-// Secrets are the names of the secrets without which nothing reaches a destination.
-func (w Where) Secrets() []string {
+// Secret is a secret that a destination uses.
+type Secret struct {
+	Name string
+	// When says when it is needed; "" for always.
+	When string
+}
+
+// Secrets are those that a destination uses.
+func (w Where) Secrets() []Secret {
 	if strings.HasPrefix(w.URL, s3Scheme) {
-		return []string{SecretKeyID, SecretKey}
+		return []Secret{{Name: SecretKeyID}, {Name: SecretKey}, {Name: SecretSession, When: "temporary keys only"}}
 	}
 	return nil
 }

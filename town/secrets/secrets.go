@@ -29,6 +29,9 @@ type Source interface {
 	// Lookup returns the value of a secret. found is false when the source has none
 	// of that name. An error means that the source cannot be asked; it holds no value.
 	Lookup(ctx context.Context, name string) (value string, found bool, err error)
+	// Check says why the source cannot be asked at present; nil when it can. A source
+	// that fails may still have what it read before. The error holds no value.
+	Check(ctx context.Context) error
 	// String says for people where that is.
 	String() string
 }

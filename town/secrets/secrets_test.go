@@ -83,9 +83,34 @@ func TestFile(t *testing.T) {
 
 type broken struct{}
 
-func (broken) String() string { return "the vault" }
+func (broken) String() string              { return "the vault" }
+func (broken) Check(context.Context) error { return errors.New("sealed") }
 func (broken) Lookup(context.Context, string) (string, bool, error) {
 	return "", false, errors.New("it is sealed")
+}
+
+// A check finds a file that cannot be used, whoever needs it.
+func TestCheckOfAFile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "secrets.env")
+	if err := File(path).Check(t.Context()); err != nil {
+		t.Errorf("no file: %v", err)
+	}
+	for _, c := range []struct {
+		text string
+		mode os.FileMode
+		says string
+	}{{"A=planted\n", 0o600, ""}, {"A=planted\n", 0o640, "others can read it"}, {"planted\n", 0o600, "line 1"}} {
+		if err := errors.Join(os.WriteFile(path, []byte(c.text), 0o600), os.Chmod(path, c.mode)); err != nil {
+			t.Fatal(err)
+		}
+		err := File(path).Check(t.Context())
+		if (err == nil) != (c.says == "") || err != nil && (!strings.Contains(err.Error(), c.says) || town.Next(err) == "" || strings.Contains(err.Error(), "planted")) {
+			t.Errorf("%q with mode %o: %v", c.text, c.mode, err)
+		}
+	}
+	if err := Environment(nil).Check(t.Context()); err != nil {
+		t.Error(err)
+	}
 }
 
 // A source that cannot be asked is not one that has no secret.

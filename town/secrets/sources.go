@@ -33,6 +33,8 @@ func (e environment) Lookup(_ context.Context, name string) (string, bool, error
 	return v, v != "", nil
 }
 
+func (environment) Check(context.Context) error { return nil }
+
 // File finds secrets in a file with one NAME=value a line. Empty lines and lines that
 // begin with # say nothing. A value ends with its line; quotes around it are removed.
 //
@@ -48,6 +50,12 @@ func (f file) Lookup(_ context.Context, name string) (string, bool, error) {
 	all, err := f.read()
 	v, found := all[name]
 	return v, found, err
+}
+
+func (f file) Check(context.Context) error {
+	all, err := f.read()
+	clear(all)
+	return err
 }
 
 func (f file) read() (Values, error) {

@@ -5,7 +5,6 @@ package secrets
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/alecthomas/kingpin/v2"
@@ -16,6 +15,7 @@ import (
 	"gastown/cmd/internal/term"
 	"gastown/deacon/control"
 	"gastown/deacon/secrets"
+	"gastown/town"
 	"gastown/town/plugin"
 )
 
@@ -23,7 +23,7 @@ import (
 func Commands(p *shell.Program) {
 	g := p.Command("secrets", "The secrets that the Town's configuration refers to.").HelpLong(shell.Examples("gt secrets check", "gt secrets check --json"))
 	p.Add(g, shell.Command{
-		Name: "check", Help: "Show which secrets are used and where each is found, and never a value; exit with 1 when one is missing.",
+		Name: "check", Help: "Show which secrets are used and where each is found, and never a value; exit with 1 when one is missing or a source cannot be asked.",
 		Examples: []string{"gt secrets check", "gt secrets check --json"}, Permission: shell.MayReadTown, Repeatable: true,
 		Define: func(call *shell.Call, _ *kingpin.CmdClause) shell.Action {
 			return func(ctx context.Context) error { return check(ctx, call) }
@@ -47,8 +47,20 @@ func check(ctx context.Context, call *shell.Call) error {
 	if err := call.Show(found, func(p *term.Printer) { show(p, found) }); err != nil {
 		return err
 	}
-	if found.Missing > 0 {
-		return fmt.Errorf("%s", term.Plural(found.Missing, "use of a secret finds none", "uses of secrets find none"))
+	return verdict(found)
+}
+
+// verdict is the error of a check that found something wrong.
+func verdict(s control.Secrets) error {
+	missing := term.Plural(s.Missing, "use of a secret finds none", "uses of secrets find none")
+	const broken = "a source of secrets cannot be used"
+	switch {
+	case s.Problem != "" && s.Missing > 0:
+		return town.Fail("check the secrets", s.Next, "%s, and %s", broken, missing)
+	case s.Problem != "":
+		return town.Fail("check the secrets", s.Next, "%s", broken)
+	case s.Missing > 0:
+		return errors.New(missing)
 	}
 	return nil
 }
@@ -90,7 +102,11 @@ func show(p *term.Printer, s control.Secrets) {
 		p.Line("looked in %s", source)
 	}
 	if s.Problem != "" {
-		p.Styled(term.Bad, "%s, since %s", s.Problem, s.Since.Local().Format(time.DateTime))
+		since := ""
+		if !s.Since.IsZero() {
+			since = ", since " + s.Since.Local().Format(time.DateTime)
+		}
+		p.Styled(term.Bad, "%s%s", s.Problem, since)
 	}
 	if !s.Ends.IsZero() {
 		p.Line("the token for Vault ends at %s and cannot be renewed", s.Ends.Local().Format(time.DateTime))
@@ -101,6 +117,8 @@ func show(p *term.Printer, s control.Secrets) {
 			p.Line("%s for %s: in %s", u.Name, u.For, u.Found)
 		case u.Off:
 			p.Styled(term.Dim, "%s for %s, which is off: not found", u.Name, u.For)
+		case u.Optional:
+			p.Styled(term.Dim, "%s for %s: not found, optional", u.Name, u.For)
 		default:
 			p.Styled(term.Bad, "%s for %s is missing: %s", u.Name, u.For, u.Reason)
 			p.Line("  next: %s", u.Next)

@@ -30,7 +30,9 @@ func (h *Host) Hidden() []string {
 	}
 	if places, err := backup.ParseDestinations(text(h.Config, "backup.to")); err == nil {
 		for _, p := range places {
-			names = append(names, p.Secrets()...)
+			for _, s := range p.Secrets() {
+				names = append(names, s.Name)
+			}
 		}
 	}
 	needed := append([]string{tokenEnv, tokenHostEnv, text(h.Config, "dolt.password_env")}, tokenEnvs...)

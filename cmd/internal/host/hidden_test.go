@@ -21,7 +21,7 @@ func TestHidden(t *testing.T) {
 	h := &Host{Layout: place, Config: cfg, call: &shell.Call{Name: "gt test", Invocation: &shell.Invocation{}}}
 	hidden := h.Hidden()
 	slices.Sort(hidden)
-	want := []string{"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "DASHBOARD", "GT_VAULT_SECRET_ID", "GT_VAULT_TOKEN", "VAULT_TOKEN"}
+	want := []string{"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "DASHBOARD", "GT_VAULT_SECRET_ID", "GT_VAULT_TOKEN", "VAULT_TOKEN"}
 	if !slices.Equal(hidden, want) {
 		t.Errorf("hidden are %q, want %q", hidden, want)
 	}

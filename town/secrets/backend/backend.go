@@ -116,6 +116,8 @@ func (broken) String() string { return "the backend of the settings" }
 
 func (b broken) Lookup(context.Context, string) (string, bool, error) { return "", false, b.err }
 
+func (b broken) Check(context.Context) error { return b.err }
+
 // Hidden are the variables of the environment whose values no program may see that the
 // Town starts: credentials for Vault.
 func Hidden() []string { return vault.Credentials }

@@ -219,6 +219,19 @@ func (s *Source) Lookup(ctx context.Context, name string) (string, bool, error) 
 	return string(v.text), len(v.text) > 0, nil
 }
 
+// Check implements secrets.Source. It asks Vault as Lookup does.
+func (s *Source) Check(ctx context.Context) error {
+	if err := s.ready(ctx); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.at.IsZero() {
+		return cmp.Or(s.problem, errNothing)
+	}
+	return s.problem
+}
+
 var errNothing = errors.New("nothing was read from it yet")
 
 // ready reads once, or waits until that was tried.

@@ -186,9 +186,15 @@ func TestStates(t *testing.T) {
 			r.fails("TOKEN", v.is, v.text)
 			r.Requests()
 			r.fails("TOKEN", v.is, v.text)
+			if err := r.Check(t.Context()); !errors.Is(err, v.is) || town.Next(err) == "" {
+				t.Errorf("a check says %v", err)
+			}
 			r.asked() // not at once again
 			r.Be(vaulttest.Active)
 			r.Pass(time.Second)
+			if err := r.Check(t.Context()); err != nil {
+				t.Error(err)
+			}
 			r.has("TOKEN", "swordfish-1")
 			r.Be(state)
 			r.Pass(time.Hour)
@@ -196,6 +202,9 @@ func TestStates(t *testing.T) {
 				t.Errorf("%v, %v", changed, err)
 			}
 			r.has("TOKEN", "swordfish-1")
+			if err := r.Check(t.Context()); !errors.Is(err, v.is) {
+				t.Errorf("a check says %v of what cannot be read again", err)
+			}
 			if s := r.State(); s.Problem == "" || s.Next == "" || !s.Since.Equal(r.Now()) {
 				t.Errorf("%+v", s)
 			}
