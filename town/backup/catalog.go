@@ -56,6 +56,14 @@ func (k *Keeper) List(ctx context.Context, to Destination) ([]Entry, error) {
 }
 
 func (k *Keeper) catalog(ctx context.Context, to Destination) (*catalog, error) {
+	c, err := k.survey(ctx, to)
+	if err != nil {
+		return nil, unread{err}
+	}
+	return c, nil
+}
+
+func (k *Keeper) survey(ctx context.Context, to Destination) (*catalog, error) {
 	sizes, err := to.List(ctx)
 	if err != nil {
 		return nil, err
@@ -215,7 +223,7 @@ func (k *Keeper) read(ctx context.Context, to Destination, key string) (text []b
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 	if err := to.Get(ctx, []string{key}, dir); err != nil {
-		return nil, err
+		return nil, unread{err}
 	}
 	return os.ReadFile(filepath.Join(dir, filepath.FromSlash(key)))
 }

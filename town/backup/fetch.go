@@ -40,7 +40,7 @@ func fetch(ctx context.Context, to Destination, items []Item, dir string) error 
 		seen[i.Key] = true
 		if err := to.Get(ctx, []string{i.Key}, dir); err != nil {
 			if !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, ErrDamaged) {
-				return fmt.Errorf("read the backup at %s: %w", to.Where, err)
+				return unread{fmt.Errorf("read the backup at %s: %w", to.Where, err)}
 			}
 			bad = append(bad, i.Key)
 			continue

@@ -84,7 +84,7 @@ func Commands(p *shell.Program) {
 		Alone: true, DryWith: []string{"dry-run"},
 		Examples: []string{"gt backup restore 20310310T120000.000Z --dry-run    # what would be lost", "gt backup restore --at 2031-03-10T12:00:00Z", "gt backup restore --plane ledger", "gt backup restore --files"},
 	}, func(o *options, c *kingpin.CmdClause) shell.Action {
-		to(o, c)
+		c.Flag("to", "The destination (default: the first of backup.to, or the next that has the point NAME).").PlaceHolder("NAME").StringVar(&o.to)
 		c.Arg("name", "The point (default: the newest that is whole).").SetValue(&o.point)
 		c.Flag("plane", "Only this plane; the others stay as they are.").PlaceHolder("PLANE").EnumVar(&o.plane, host.Planes...)
 		c.Flag("at", "The newest point that was taken by then: 90m, 12h or 7d ago, 2031-03-10 or 2031-03-10T12:00:00Z.").PlaceHolder("TIME").SetValue(&o.at)

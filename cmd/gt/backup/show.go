@@ -1,6 +1,7 @@
 package backup
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -117,6 +118,26 @@ type change struct {
 	Now   uint64 `json:"rows_now"`
 }
 
+// notUsed is a destination that a restore went past, for printing.
+type notUsed struct {
+	Destination string `json:"destination"`
+	Reason      string `json:"reason"`
+}
+
+// unrestored is the error of a restore that changed nothing. began says that more was done
+// than to look for the point e.
+func (o *options) unrestored(k *backup.Keeper, e backup.Entry, began bool, err error) error {
+	if !o.point.set && o.to == "" && len(k.Destinations) > 1 && backup.Elsewhere(err) {
+		// Which point is the newest depends on the destination, so a person chooses one.
+		next := "gt backup restore --dry-run --to " + k.Destinations[1].Name + " says what another destination would bring back"
+		return town.Fail("restore the newest point", next, "%w; nothing was changed", err)
+	}
+	if !began {
+		return err
+	}
+	return town.Fail("restore "+cmp.Or(o.point.text, e.Name), town.Next(err), "%w; nothing was changed", err)
+}
+
 func (o *options) restore(ctx context.Context) error {
 	at, err := o.since()
 	if err != nil {
@@ -126,33 +147,48 @@ func (o *options) restore(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	e, err := o.choose(ctx, k, to, at)
-	if err != nil {
-		return err
+	places := []backup.Destination{to}
+	if o.point.text != "" && o.to == "" {
+		places = k.Destinations
 	}
-	var done backup.Restored
-	if e.Kind == backup.Files {
-		if o.plane != "" {
-			return town.Fail("restore "+e.Name, "gt backup list", "%w: it has no planes", town.ErrUsage)
+	var e backup.Entry
+	began := len(places) > 1
+	to, done, passed, err := k.From(ctx, places, func(to backup.Destination) (done backup.Restored, err error) {
+		if e, err = o.choose(ctx, k, to, at); err != nil {
+			return done, err
 		}
-		done, err = k.RestoreFiles(ctx, to, e, o.dry)
-	} else if o.dry {
-		done, err = k.Changes(ctx, e, o.plane)
-	} else {
-		done, err = k.Restore(ctx, to, e, o.plane)
-	}
+		if e.Kind == backup.Files && o.plane != "" {
+			return done, town.Fail("restore "+e.Name, "gt backup list", "%w: it has no planes", town.ErrUsage)
+		}
+		began = true
+		if o.dry && e.Fault != nil {
+			return done, e.Fault // as the restore would fail
+		}
+		switch {
+		case e.Kind == backup.Files:
+			return k.RestoreFiles(ctx, to, e, o.dry)
+		case o.dry:
+			return k.Changes(ctx, e, o.plane)
+		}
+		return k.Restore(ctx, to, e, o.plane)
+	})
 	if err != nil && done.Kept == "" {
-		return town.Fail("restore "+e.Name, town.Next(err), "%w; nothing was changed", err)
+		return o.unrestored(k, e, began, err)
 	}
 	out := struct {
-		Point   string    `json:"point"`
-		Taken   time.Time `json:"taken"`
-		Planes  []string  `json:"planes"`
-		Files   []string  `json:"files,omitempty"`
-		Changes []change  `json:"changes"`
-		Kept    string    `json:"kept,omitempty"`
-		DryRun  bool      `json:"dry_run"`
-	}{e.Name, e.Taken, append([]string{}, done.Planes...), done.Files, []change{}, done.Kept, o.dry}
+		Point       string    `json:"point"`
+		Destination string    `json:"destination"`
+		NotUsed     []notUsed `json:"not_used,omitempty"`
+		Taken       time.Time `json:"taken"`
+		Planes      []string  `json:"planes"`
+		Files       []string  `json:"files,omitempty"`
+		Changes     []change  `json:"changes"`
+		Kept        string    `json:"kept,omitempty"`
+		DryRun      bool      `json:"dry_run"`
+	}{e.Name, to.Name, nil, e.Taken, append([]string{}, done.Planes...), done.Files, []change{}, done.Kept, o.dry}
+	for _, p := range passed {
+		out.NotUsed = append(out.NotUsed, notUsed{p.Destination, shell.Message(p.Err)})
+	}
 	for _, c := range done.Changes {
 		out.Changes = append(out.Changes, change(c))
 	}
@@ -168,6 +204,12 @@ func (o *options) restore(ctx context.Context) error {
 		what := strings.Join(out.Planes, ", ")
 		if e.Kind == backup.Files {
 			what = term.Plural(len(out.Files), "file", "files")
+		}
+		for _, one := range out.NotUsed {
+			p.Styled(term.Head, "%s was not used: %s", one.Destination, one.Reason)
+		}
+		if len(out.NotUsed) > 0 {
+			p.Line("the point is from %s: %s", to.Name, to.Where)
 		}
 		p.Line("%s %s from %s, taken %s", what, verb, out.Point, o.call.Ago(out.Taken))
 		for _, f := range out.Files {
