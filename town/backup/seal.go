@@ -107,12 +107,21 @@ func MakeKey(path string) (public string, err error) {
 	if err != nil {
 		return "", err
 	}
+	// Not durable.WriteNew: the file may be on a stick whose file system cannot do that.
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if err != nil {
-		return "", town.Fail("make a key", "name a file that does not exist", "%w", err)
+	switch op := "make a key in " + path; {
+	case errors.Is(err, fs.ErrExist):
+		return "", town.Fail(op, "name a file that does not exist", "there is such a file or directory")
+	case errors.Is(err, fs.ErrNotExist):
+		return "", town.Fail(op, "mkdir -p "+filepath.Dir(path), "there is no such directory")
+	case err != nil:
+		return "", town.Fail(op, "name a file in a directory that you may write to", "%w", err)
 	}
 	_, err = fmt.Fprintf(f, "# public key: %s\n%s\n", i.Recipient(), i)
-	return i.Recipient().String(), errors.Join(err, f.Sync(), f.Close())
+	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return "", errors.Join(err, os.Remove(path)) // half a key, which nobody has used
+	}
+	return i.Recipient().String(), nil
 }
 
 // Sealed is a Store whose files are encrypted, names excepted.
