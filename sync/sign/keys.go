@@ -45,7 +45,7 @@ func Load(path string, id town.ID) (*Keys, error) {
 		return begin(path, id)
 	}
 	if err != nil {
-		return nil, err
+		return nil, town.Fail("read the keys of this Town", "ls -l "+path+", which must be a file that this user can read", "%w", err)
 	}
 	refused := func(err error) error {
 		return town.Fail("read the keys of this Town", "put the file back from a backup; to begin as another Town instead: gt federation instance new --name NAME",

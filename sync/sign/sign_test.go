@@ -222,6 +222,14 @@ func TestAKeyThatIsNotSavedIsNone(t *testing.T) {
 	}
 }
 
+// A file that cannot be read is told of with a step.
+func TestAFileThatCannotBeRead(t *testing.T) {
+	path := t.TempDir()
+	if _, err := Load(path, "a"); err == nil || !strings.HasPrefix(town.Next(err), "ls -l "+path) {
+		t.Errorf("%v; next: %s", err, town.Next(err))
+	}
+}
+
 // An error about a damaged file says nothing of what it holds.
 func TestADamagedFileTellsNoSecret(t *testing.T) {
 	for _, text := range []string{"planted-secret", `{"town":"a","seeds":["planted-secret"]}`, `{"town":"a","seeds":[]}`, `{"town":"../a","seeds":["planted-secret"]}`, `{"town":"a","seeds":["` + strings.Repeat("ab", 31) + `"]}`} {
