@@ -2,13 +2,10 @@ package shell
 
 import (
 	"runtime"
-	"runtime/debug"
 
 	"gastown/cmd/internal/term"
+	"gastown/planes/doltdb"
 )
-
-// doltModule is the module whose version decides which stores can be read.
-const doltModule = "github.com/dolthub/dolt/go"
 
 // Build describes a program's build.
 type Build struct {
@@ -20,15 +17,7 @@ type Build struct {
 
 // NewBuild describes the build of this program, with the given version.
 func NewBuild(version string) Build {
-	b := Build{version, "unknown", runtime.Version(), runtime.GOOS + "/" + runtime.GOARCH}
-	if info, ok := debug.ReadBuildInfo(); ok {
-		for _, m := range info.Deps {
-			if m.Path == doltModule {
-				b.Dolt = m.Version
-			}
-		}
-	}
-	return b
+	return Build{version, doltdb.Version(), runtime.Version(), runtime.GOOS + "/" + runtime.GOARCH}
 }
 
 // Say prints the build for people.
