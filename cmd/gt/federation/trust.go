@@ -1,6 +1,7 @@
 package federation
 
 import (
+	"cmp"
 	"context"
 
 	"github.com/alecthomas/kingpin/v2"
@@ -90,10 +91,15 @@ func (o *trustOptions) run(ctx context.Context) error {
 		switch {
 		case !o.trusted:
 			p.Line("Town %s (%s) is not trusted here: what it signs from now on does not come into force by itself", m.Name, m.ID)
+		case d.Fingerprint == "" && m.Fingerprint != "":
+			p.Line("Town %s (%s) is trusted here; it has revoked its keys and signs nothing more", m.Name, m.ID)
 		case d.Fingerprint == "":
 			p.Line("Town %s (%s) is trusted here; it has no key yet", m.Name, m.ID)
 		default:
 			p.Line("Town %s (%s) is trusted here, with the key %s", m.Name, m.ID, d.Fingerprint)
+			if d.Fingerprint != m.Fingerprint {
+				p.Line("  its present key is %s: what it signs counts only while the other one is among its keys", cmp.Or(m.Fingerprint, "none"))
+			}
 		}
 	})
 }
