@@ -139,6 +139,19 @@ func found(t *testing.T) (root string) {
 	root = t.TempDir()
 	a := newHost(root, "a")
 	shell(t, "git", "init", "-q", "--bare", a.url)
+	create(t, a)
+	if err := errors.Join(a.mend(), a.write(t.Context(), "first")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := a.Engine.Init(t.Context(), a.Remotes[0], func(federate.Preview) error { return nil }); err != nil {
+		t.Fatal(err)
+	}
+	return root
+}
+
+// create makes the federation plane of a host.
+func create(t *testing.T, a *hostOf) {
+	t.Helper()
 	if err := os.MkdirAll(filepath.Dir(layout.Town{Root: a.dir}.Data(layout.Federation)), 0o700); err != nil {
 		t.Fatal(err)
 	}
@@ -147,13 +160,9 @@ func found(t *testing.T) (root string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := errors.Join(s.Close(), a.mend(), a.write(t.Context(), "first")); err != nil {
+	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := a.Engine.Init(t.Context(), a.Remotes[0], func(federate.Preview) error { return nil }); err != nil {
-		t.Fatal(err)
-	}
-	return root
 }
 
 // copied is a copy of the host called a.

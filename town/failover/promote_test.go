@@ -127,7 +127,7 @@ func TestPromoteAsks(t *testing.T) {
 		}
 		return nil
 	}
-	if stepped, err := a.StandBy(t.Context(), "/mnt/backups", "", take); err != nil || !stepped || taken != 1 {
+	if stepped, err := a.StandBy(t.Context(), Place{Of: "/mnt/backups"}, take); err != nil || !stepped || taken != 1 {
 		t.Fatalf("%v, %v, %d", stepped, err, taken)
 	}
 	note, err := instance.Read(a.Dir.File)
@@ -162,6 +162,44 @@ func TestPromoteAsks(t *testing.T) {
 	}
 }
 
+// A Town without a federation steps down, too: what it has goes into a last backup before
+// anything older is restored over it. Not so where another directory took its place meanwhile.
+func TestStandByWithoutAFederation(t *testing.T) {
+	root := t.TempDir()
+	a := newHost(root, "a")
+	create(t, a)
+	a.Remotes = nil
+	taken := 0
+	take := func(context.Context) error {
+		taken++
+		if a.role(t) != instance.OnStandby {
+			t.Error("the last backup was taken while it was active")
+		}
+		if taken == 1 {
+			return errors.New("the disk is not there")
+		}
+		return nil
+	}
+	if stepped, err := a.StandBy(t.Context(), Place{Of: "/mnt/backups", Others: true}, take); err != nil || stepped || taken != 0 {
+		t.Errorf("another one takes the backups: %v, %v, %d", stepped, err, taken)
+	}
+	if _, err := a.Promote(t.Context(), true); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []bool{false, true} {
+		if stepped, err := a.StandBy(t.Context(), Place{Of: "/mnt/backups"}, take); stepped != want || (err == nil) != want {
+			t.Errorf("%v, %v", stepped, err)
+		}
+		note, err := instance.Read(a.Dir.File)
+		if err != nil || note.Standby.Yields == want {
+			t.Errorf("%+v, %v", note.Standby, err)
+		}
+	}
+	if taken != 2 {
+		t.Errorf("%d backups were taken", taken)
+	}
+}
+
 // until interrupts a call of the host at the step whose description begins so.
 func (h *hostOf) until(t *testing.T, step string, call func(context.Context) error) {
 	t.Helper()
@@ -188,7 +226,7 @@ func TestForceIsSaidEachTime(t *testing.T) {
 	b.Unusable = errors.New("the key is gone")
 	standBy := func() {
 		t.Helper()
-		if stepped, err := b.StandBy(t.Context(), "/mnt/backups", "", nil); err != nil || stepped {
+		if stepped, err := b.StandBy(t.Context(), Place{Of: "/mnt/backups"}, nil); err != nil || stepped {
 			t.Fatalf("%v, %v", stepped, err)
 		}
 	}
@@ -230,7 +268,7 @@ func TestForceIsSaidEachTime(t *testing.T) {
 	standBy()
 	b.until(t, "ending", forced)
 	taken := false
-	if stepped, err := b.StandBy(t.Context(), "/mnt/backups", "", func(context.Context) error { taken = true; return nil }); err != nil || !stepped || !taken || promoting() {
+	if stepped, err := b.StandBy(t.Context(), Place{Of: "/mnt/backups"}, func(context.Context) error { taken = true; return nil }); err != nil || !stepped || !taken || promoting() {
 		t.Errorf("%v, %v, %v", stepped, err, taken)
 	}
 	if err := a.exchange(t.Context()); !errors.Is(err, federate.ErrInstance) {

@@ -200,30 +200,43 @@ func (t *Town) note(ctx context.Context, change func(*instance.Standby)) error {
 // published, the registry says that no directory speaks for the Town. take takes the last
 // backup. Remotes that cannot be reached keep the directory from stepping down; the next call
 // goes on.
-func (t *Town) StandBy(ctx context.Context, of, key string, take func(context.Context) error) (stepped bool, err error) {
+//
+// Where the registry does not know the Town, as in a Town without a federation, the active
+// directory steps down, too, unless another one takes the backups by now.
+func (t *Town) StandBy(ctx context.Context, place Place, take func(context.Context) error) (stepped bool, err error) {
 	err = t.locked(ctx, "stand by", func() error {
-		stepped, err = t.standBy(ctx, of, key, take)
+		stepped, err = t.standBy(ctx, place, take)
 		return err
 	})
 	return stepped, err
 }
 
-func (t *Town) standBy(ctx context.Context, of, key string, take func(context.Context) error) (stepped bool, err error) {
+// Place is where a directory that stands by finds backups.
+type Place struct {
+	// Of is the place, in the form of backup.to, and Key the file with its key, if it has one.
+	Of, Key string
+	// Others: another directory took the newest point there.
+	Others bool
+}
+
+func (t *Town) standBy(ctx context.Context, place Place, take func(context.Context) error) (stepped bool, err error) {
 	note, err := t.Dir.Ensure(ctx)
 	if err != nil {
 		return false, err
 	}
-	promoting := note.Standby != nil && note.Standby.Promoting
-	yields := (note.Role() == instance.Active || promoting) && t.speaks(ctx, note)
+	speaks, unknown := t.speaks(ctx, note)
+	active, promoting := note.Role() == instance.Active, note.Standby != nil && note.Standby.Promoting
+	yields := speaks && (active || promoting) || unknown && active && !place.Others
 	note, err = t.Dir.StandBy(ctx, func(by *instance.Standby) *instance.Standby {
 		if by == nil {
 			by = &instance.Standby{Since: t.Now().UTC()}
 		}
-		if yields {
-			by.Yields, by.Active = true, note.Instance
+		by.Yields = by.Yields || yields
+		if speaks && yields {
+			by.Active = note.Instance
 		}
 		by.Promoting = false // whoever lets it stand by gives the promotion up
-		by.Of, by.Key = of, key
+		by.Of, by.Key = place.Of, place.Key
 		return by
 	})
 	if err != nil || !note.Standby.Yields {
@@ -233,6 +246,9 @@ func (t *Town) standBy(ctx context.Context, of, key string, take func(context.Co
 		return false, fmt.Errorf("take the last backup: %w", err)
 	}
 	for _, r := range t.Remotes {
+		if unknown {
+			break // there is nothing to take back
+		}
 		t.tell("stepping down at " + r.Name)
 		if _, err := t.Engine.StepDown(ctx, r); err != nil {
 			return false, err
@@ -241,8 +257,12 @@ func (t *Town) standBy(ctx context.Context, of, key string, take func(context.Co
 	return true, t.note(ctx, func(by *instance.Standby) { by.Yields = false })
 }
 
-// speaks reports whether this directory speaks for the Town, as far as is known here.
-func (t *Town) speaks(ctx context.Context, note instance.Note) bool {
+// speaks reports whether the registry names this directory as the one that speaks for the
+// Town, or unknown, whether it has never named any, as far as is known here.
+func (t *Town) speaks(ctx context.Context, note instance.Note) (speaks, unknown bool) {
 	in, err := t.Engine.Instance(ctx)
-	return err == nil && in.Other == "" && in.Entry.Instance == note.Instance
+	if err != nil || in.Other != "" {
+		return false, false
+	}
+	return in.Entry.Instance == note.Instance, in.Entry.Instance == "" && in.Entry.Epoch == 0
 }

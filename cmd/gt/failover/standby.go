@@ -61,10 +61,11 @@ func (o *options) standby(ctx context.Context) error {
 	}
 	out := stood{Town: h.Config.Town.Name, Path: h.Layout.Root}
 	if o.of != "" {
-		if err := h.CheckPlace(ctx, o.of, o.key); err != nil {
+		place, err := h.CheckPlace(ctx, o.of, o.key)
+		if err != nil {
 			return err
 		}
-		if out.Stepped, err = ft.StandBy(ctx, o.of, o.key, h.LastBackup(o.of, o.key)); err != nil {
+		if out.Stepped, err = ft.StandBy(ctx, place, h.LastBackup(o.of, o.key)); err != nil {
 			return town.Fail("stand by", town.Next(err), "%w; what is here is kept, no controller acts here, and running it again goes on", err)
 		}
 		if ft, err = h.Failover(); err != nil {

@@ -52,9 +52,12 @@ func (h *Host) follows(of, key string) (k *backup.Keeper, to backup.Destination,
 	if k, err = h.Backups(); err != nil {
 		return nil, to, err
 	}
-	places, err := backup.ParseDestinations(of)
-	if err != nil || len(places) != 1 {
-		return nil, to, errors.Join(err, town.Fail("stand by", "gt town standby --of PLACE", "%w: one place of backups is expected", town.ErrUsage))
+	places, err := backupPlaces(h.Layout, of)
+	if err != nil {
+		return nil, to, town.Fail("stand by", "gt town standby --of PLACE", "%w", err)
+	}
+	if len(places) != 1 {
+		return nil, to, town.Fail("stand by", "gt town standby --of PLACE", "%w: one place of backups is expected", town.ErrUsage)
 	}
 	if key == "" {
 		key = h.named("backup.key")
@@ -69,24 +72,29 @@ func (h *Host) follows(of, key string) (k *backup.Keeper, to backup.Destination,
 // CheckPlace fails unless a directory can stand by from a place: it has backups of this
 // Town that can be read, or the last backup of this directory goes there. It is asked before
 // anything changes, because the active directory stops its controllers first.
-func (h *Host) CheckPlace(ctx context.Context, of, key string) error {
+func (h *Host) CheckPlace(ctx context.Context, of, key string) (place failover.Place, err error) {
+	place = failover.Place{Of: of, Key: key}
 	op := "stand by from " + town.Clip(of, 200)
 	k, to, err := h.follows(of, key)
 	if err != nil {
-		return err
+		return place, err
 	}
 	owner, _, err := k.Owner(ctx, to)
 	switch {
 	case err != nil:
 	case owner != "":
-		_, err = k.Newest(ctx, to, backup.Databases, "")
+		var newest backup.Entry
+		if newest, err = k.Newest(ctx, to, backup.Databases, ""); err == nil {
+			by := newest.Point.Instance // "" in points of former versions
+			place.Others = by != "" && by != k.Instance
+		}
 	case text(h.Config, "backup.to") != "":
-		return town.Fail(op, "gt backup status", "%w: %s has no backups of a Town", town.ErrRefused, to.Where)
+		return place, town.Fail(op, "gt backup status", "%w: %s has no backups of a Town", town.ErrRefused, to.Where)
 	}
 	if err != nil {
-		return town.Fail(op, town.Next(err), "%w", err)
+		return place, town.Fail(op, town.Next(err), "%w", err)
 	}
-	return nil
+	return place, nil
 }
 
 // sees fails when the newest point at the place that this directory is to follow is not the
