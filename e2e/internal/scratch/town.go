@@ -21,8 +21,9 @@ import (
 )
 
 const (
-	// Patience bounds a command, and every wait for a condition.
-	Patience = 2 * time.Minute
+	// Patience bounds a command, and every wait for a condition. Only a test that fails waits
+	// so long: a machine may be slow, and busy with others.
+	Patience = 4 * time.Minute
 	poll     = 20 * time.Millisecond
 )
 
@@ -86,11 +87,14 @@ func At(t *testing.T, dir, name string) *Town {
 }
 
 // Install makes the Town. Its Deacon listens on a free port, and neither how full the
-// machine's disk is nor how busy the machine is decides anything.
+// machine's disk is nor how busy or slow the machine is decides anything.
 func (p *Town) Install(name string, options ...string) {
 	p.T.Helper()
 	p.Must("gt", append([]string{"install", p.Root, "--name", name}, options...)...)
-	for key, value := range map[string]string{"deacon.http_address": "127.0.0.1:0", "deacon.disk_warning": "100", "deacon.disk_critical": "100", "machine.check": "false"} {
+	for key, value := range map[string]string{
+		"deacon.http_address": "127.0.0.1:0", "deacon.disk_warning": "100", "deacon.disk_critical": "100", "machine.check": "false",
+		"deacon.latency_warning": "60000", "deacon.latency_critical": "60000",
+	} {
 		p.GT("config", key, value)
 	}
 }

@@ -25,18 +25,29 @@ type Glance struct {
 // Merge is a merge request.
 type Merge struct{ Bead, Branch, Head, State string }
 
-// Status is the Town as gt status shows it.
+// Status is the Town as gt status shows it. gt status waits seconds for a plane and one for
+// tmux, and says what it could not read; on a busy machine it is asked again.
 func (p *Town) Status() (g Glance) {
 	p.T.Helper()
-	out, err := p.Try("gt", "status", "--json")
-	if err == nil {
-		err = json.Unmarshal([]byte(out), &g)
-	}
-	if err != nil {
-		p.T.Fatalf("%v\n%s", err, out)
-	}
+	p.Await("gt status has read everything", func() bool {
+		g = Glance{}
+		out, err := p.Try("gt", "status", "--json")
+		if Exit(err) == exitBusy {
+			return false
+		}
+		if err == nil {
+			err = json.Unmarshal([]byte(out), &g)
+		}
+		if err != nil {
+			p.T.Fatalf("%v\n%s", err, out)
+		}
+		return true
+	})
 	return g
 }
+
+// exitBusy is the exit code of a command that found something busy.
+const exitBusy = 4
 
 // HandedIn reports whether a bead's work was handed in or has ended.
 func (p *Town) HandedIn(g Glance, bead string) bool {
@@ -116,7 +127,7 @@ func (p *Town) NukeAll() {
 		}
 		p.Await("gt polecat nuke "+a.Agent+" succeeds", func() bool {
 			_, err := p.Try("gt", "polecat", "nuke", a.Agent)
-			if code := Exit(err); code != 0 && code != 4 {
+			if code := Exit(err); code != 0 && code != exitBusy {
 				p.T.Fatal(err)
 			}
 			return err == nil
