@@ -130,21 +130,8 @@ func (f *faults) hold(what string, pid int) {
 func (f *faults) deacon() bool {
 	f.hurt("the Deacon", f.Deacon())
 	time.Sleep(f.pause(time.Second))
-	f.start()
+	f.StartDeacon() // as the machine's init does
 	return true
-}
-
-// start starts a Deacon where none runs, as the machine's init does.
-func (f *faults) start() {
-	f.Await("a Deacon runs", func() bool {
-		if f.Deacon() != 0 {
-			return true
-		}
-		if _, err := f.Try("gt", "deacon", "start"); err != nil {
-			f.say("%v", err)
-		}
-		return f.Deacon() != 0
-	})
 }
 
 func (f *faults) polecat() bool { return f.hurt("a polecat", f.pane("#{pane_pid}")) }
@@ -212,7 +199,8 @@ func (f *faults) full() bool {
 	return true
 }
 
-// push pushes to main by hand. Somebody else may be quicker.
+// push pushes to main by hand. Somebody else may be quicker, and a git of the server that was
+// killed may have left a lock.
 func (f *faults) push() bool {
 	rig := f.rigs[f.rand.IntN(len(f.rigs))]
 	f.hands++
@@ -228,17 +216,29 @@ func (f *faults) push() bool {
 		f.Git("-C", src, "add", "-A")
 		f.Git("-C", src, "commit", "-q", "-m", "by hand")
 		_, err := f.Try("git", "-C", src, "push", "-q", remote, "HEAD:main")
+		if err != nil && strings.Contains(err.Error(), ".lock': File exists") {
+			f.renew()
+		}
 		return err == nil
 	})
 	f.pushed[rig] = append(f.pushed[rig], name)
 	return true
 }
 
+// renew restarts the Git server, as its keeper does. What a git left that was killed is
+// cleared then.
+func (f *faults) renew() {
+	f.say("the Git server is restarted")
+	f.unserve()
+	f.serve()
+}
+
 // calm ends the faults. What was given back may be given out again.
 func (f *faults) calm() {
 	f.say("calm")
 	f.Write("calm", "")
-	f.start()
+	f.renew()
+	f.StartDeacon()
 	f.slung = map[string]bool{}
 }
 
@@ -246,7 +246,7 @@ func (f *faults) calm() {
 func (f *faults) finish() {
 	f.T.Helper()
 	asked := 0
-	f.until(4*time.Minute, func(m member) bool {
+	f.until(8*time.Minute, func(m member) bool {
 		if m.State == "held" {
 			f.say("a person is needed: %s", m)
 			asked++

@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"gastown/e2e/internal/ports"
 	"gastown/e2e/internal/scratch"
 )
 
@@ -30,11 +31,12 @@ set -- rival-*
 [ $# -lt 2 ] || { echo "rivals: $*"; exit 1; }
 `
 
-// settings make a Town that looks every second and is not patient.
+// settings make a Town that looks every second and is not patient. An agent that works
+// prints each second; one that does not for so long is taken for lost, even on a slow machine.
 var settings = map[string]string{
 	"polecat.max_per_rig": "4", "polecat.max_memory": "400MB", "polecat.max_cpu": "1", "polecat.max_processes": "200",
-	"witness.interval": "1s", "witness.start": "30s", "witness.quiet": "2s", "witness.silent": "8s", "witness.computing": "30s", "witness.progress": "30s",
-	"witness.nudges": "1", "witness.nudge_interval": "3s", "witness.many": "8", "witness.hold": "0s",
+	"witness.interval": "1s", "witness.start": "90s", "witness.quiet": "2s", "witness.silent": "20s", "witness.computing": "40s", "witness.progress": "60s",
+	"witness.nudges": "1", "witness.nudge_interval": "5s", "witness.many": "8", "witness.hold": "0s",
 }
 
 // jobs are those of the Deacon that would else look every half minute.
@@ -99,12 +101,12 @@ func foundIn(t *testing.T, dir, name string, rigs []string, beads []bead) *world
 func (w *world) serve() {
 	w.T.Helper()
 	if w.port == 0 {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
+		port, release, err := ports.Hold()
 		if err != nil {
 			w.T.Fatal(err)
 		}
-		w.port = l.Addr().(*net.TCPAddr).Port
-		_ = l.Close()
+		w.T.Cleanup(release)
+		w.port = port
 	}
 	for _, rig := range w.rigs { // what a killed server left, as its keeper does
 		_ = filepath.WalkDir(filepath.Join(w.Dir, rig+".git"), func(path string, _ os.DirEntry, err error) error {
@@ -131,8 +133,14 @@ func (w *world) serve() {
 
 // unserve ends the Git server with all that it started.
 func (w *world) unserve() {
+	w.T.Helper()
 	_ = syscall.Kill(-w.server.Process.Pid, syscall.SIGKILL)
 	_ = w.server.Wait()
+	w.Await("what the Git server started is gone", func() bool {
+		return !slices.ContainsFunc(w.Processes(), func(p scratch.Process) bool {
+			return strings.HasPrefix(p.Line, "git") && (strings.Contains(p.Line, "receive-pack") || strings.Contains(p.Line, "upload-pack"))
+		})
+	})
 }
 
 // quick lets the Deacon's jobs look every second.

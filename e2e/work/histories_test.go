@@ -222,9 +222,7 @@ func (h *history) calm() {
 	h.T.Helper()
 	h.Write("calm", "")
 	h.say("calm")
-	if h.Deacon() == 0 {
-		h.GT("deacon", "start")
-	}
+	h.StartDeacon()
 	h.GT("queue", "clear", "--type=sling") // first, so that nothing takes the place of what is removed
 	h.NukeAll()
 }

@@ -55,14 +55,34 @@ func (p *Town) HandedIn(g Glance, bead string) bool {
 	return slices.ContainsFunc(g.Merge, func(m Merge) bool { return m.Bead == bead }) || p.State(bead) == "closed"
 }
 
-// Deacon is the process of the Town's Deacon; 0 without one.
+// Deacon is the process of the Town's Deacon; 0 without one. One that does not answer in
+// time is asked again.
 func (p *Town) Deacon() int {
+	p.T.Helper()
 	var s struct{ PID int }
-	out, err := p.Try("gt", "deacon", "status", "--json")
-	if err != nil || json.Unmarshal([]byte(out), &s) != nil {
-		return 0
-	}
+	p.Await("the Deacon says whether it runs", func() bool {
+		out, err := p.Try("gt", "deacon", "status", "--json")
+		if err != nil || json.Unmarshal([]byte(out), &s) != nil {
+			s.PID = 0
+		}
+		return Exit(err) != exitBusy
+	})
 	return s.PID
+}
+
+// StartDeacon starts a Deacon where none runs. A former one that was killed may take a
+// moment to go.
+func (p *Town) StartDeacon() {
+	p.T.Helper()
+	p.Await("a Deacon runs", func() bool {
+		if p.Deacon() != 0 {
+			return true
+		}
+		if _, err := p.Try("gt", "deacon", "start"); err != nil {
+			p.T.Log(err)
+		}
+		return p.Deacon() != 0
+	})
 }
 
 // State is a bead's status in the ledger.
