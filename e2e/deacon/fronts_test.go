@@ -14,6 +14,7 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -38,6 +39,19 @@ func (d *daemon) ran() int {
 func (d *daemon) running() int {
 	d.p.T.Helper()
 	return int(metric(d.p.T, d, "gt_commands_running"))
+}
+
+// patient is for how long a front waits for the Deacon's answer. After that it runs the
+// command itself, as it does when the machine is very busy.
+const patient = 4 * time.Second
+
+// inside checks that a command that took so long ran inside the Deacon. before is what ran
+// said before it.
+func (d *daemon) inside(before int, took time.Duration, args []string) {
+	d.p.T.Helper()
+	if n := d.ran() - before; n != 1 && (n != 0 || took < patient) {
+		d.p.T.Errorf("%v: %d commands ran inside the Deacon, in %s", args, n, took)
+	}
 }
 
 // exitCode is the exit code of a command; -1 when a signal ended it.
@@ -67,14 +81,12 @@ func TestFrontsAreTheCallers(t *testing.T) {
 	}
 	ran := func(cmd *exec.Cmd) string {
 		t.Helper()
-		before := d.ran()
+		before, began := d.ran(), time.Now()
 		out, err := cmd.Output()
 		if err != nil {
 			t.Fatalf("%v: %v", cmd.Args, err)
 		}
-		if d.ran() != before+1 {
-			t.Errorf("%v did not run inside the Deacon", cmd.Args)
-		}
+		d.inside(before, time.Since(began), cmd.Args)
 		return string(out)
 	}
 	id := func(out string) string {
@@ -130,11 +142,13 @@ func TestFrontsAreTheCallers(t *testing.T) {
 			cmd.Env = append(cmd.Env, "GT_ALONE="+alone)
 			var stdout, stderr bytes.Buffer
 			cmd.Stdout, cmd.Stderr = &stdout, &stderr
-			before := d.ran()
+			before, began := d.ran(), time.Now()
 			code := exitCode(t, cmd.Run())
 			results[fmt.Sprintf("%d\n%s\n%s", code, stdout.String(), stderr.String())] = true
-			if ran := d.ran() - before; ran != map[string]int{"": 1, "1": 0}[alone] {
-				t.Errorf("bd %v, alone %q: %d commands ran inside the Deacon", args, alone, ran)
+			if took := time.Since(began); alone == "" {
+				d.inside(before, took, args)
+			} else if n := d.ran() - before; n != 0 {
+				t.Errorf("bd %v, alone: %d commands ran inside the Deacon", args, n)
 			}
 		}
 		if len(results) != 1 {
@@ -220,13 +234,14 @@ func TestFrontsThatAreEnded(t *testing.T) {
 
 	codes := map[int]bool{}
 	for _, alone := range []string{"", "1"} {
-		before := d.ran()
+		before, began := d.ran(), time.Now()
 		cmd, stderr := p.follow("GT_ALONE=" + alone)
+		took := time.Since(began)
 		if err := cmd.Process.Signal(os.Interrupt); err != nil {
 			t.Fatal(err)
 		}
 		codes[exitCode(t, cmd.Wait())] = true
-		if alone == "" && d.ran() == before {
+		if alone == "" && took < patient && d.ran() == before {
 			t.Errorf("it did not run inside the Deacon: %s", stderr)
 		}
 	}
@@ -314,9 +329,7 @@ func TestFrontsWhoseDeaconDies(t *testing.T) {
 	d := p.start()
 	p.Must("bd", "create", "something to follow")
 	cmd, stderr := p.follow()
-	if err := syscall.Kill(d.PID, syscall.SIGKILL); err != nil {
-		t.Fatal(err)
-	}
+	d.kill()
 	if code := exitCode(t, cmd.Wait()); code != 4 || !strings.Contains(stderr.String(), "nothing was changed") || !strings.Contains(stderr.String(), "next: ") {
 		t.Errorf("exit %d, %s", code, stderr)
 	}
@@ -340,14 +353,19 @@ func TestFrontsInCrowds(t *testing.T) {
 		var wg sync.WaitGroup
 		var mu sync.Mutex
 		var failed []error
+		slow := 0
 		for range n {
 			wg.Go(func() {
 				cmd := p.front("bd", p.Root, "list", "--json")
+				began := time.Now()
 				out, err := cmd.CombinedOutput()
+				mu.Lock()
+				defer mu.Unlock()
 				if err != nil {
-					mu.Lock()
 					failed = append(failed, fmt.Errorf("%w: %s", err, out))
-					mu.Unlock()
+				}
+				if time.Since(began) >= patient {
+					slow++
 				}
 			})
 		}
@@ -355,8 +373,8 @@ func TestFrontsInCrowds(t *testing.T) {
 		if len(failed) > 0 {
 			t.Fatalf("%d of %d failed, the first: %v", len(failed), n, failed[0])
 		}
-		if ran := d.ran() - before; ran != n {
-			t.Errorf("%d of %d ran inside the Deacon", ran, n)
+		if ran := d.ran() - before; ran > n || ran < n-slow {
+			t.Errorf("%d of %d ran inside the Deacon, and %d were slow", ran, n, slow)
 		}
 	}
 	crowd(100)
@@ -399,7 +417,7 @@ func TestFrontsAskOnTheCallersTerminal(t *testing.T) {
 		person, program := terminal.Open(t)
 		cmd := p.front("gt", p.Root, "federation", "push")
 		cmd.Stdin, cmd.Stdout, cmd.Stderr = program, program, program
-		before := d.ran()
+		before, began := d.ran(), time.Now()
 		cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)
@@ -413,8 +431,6 @@ func TestFrontsAskOnTheCallersTerminal(t *testing.T) {
 		if code := exitCode(t, cmd.Wait()); code != want {
 			t.Errorf("%q: exit %d, want %d: %s", answer, code, want, shown)
 		}
-		if d.ran() != before+1 {
-			t.Error("it did not run inside the Deacon")
-		}
+		d.inside(before, time.Since(began), cmd.Args)
 	}
 }

@@ -61,9 +61,10 @@ func TestHostile(t *testing.T) {
 		}
 	}
 	for reason, least := range map[string]float64{"malformed": 4, "unknown": 2} {
-		if n := metric(t, d, "gt_deacon_refused_requests_total", `reason="`+reason+`"`); n < least {
-			t.Errorf("%v requests were counted as %s, want at least %v", n, reason, least)
-		}
+		// A slow Deacon reads some of it when its client has gone.
+		scratch.Await(t, fmt.Sprintf("%v requests were counted as %s", least, reason), func() bool {
+			return metric(t, d, "gt_deacon_refused_requests_total", `reason="`+reason+`"`) >= least
+		})
 	}
 
 	notifications(t, d, at.NotifySecret())
@@ -90,8 +91,8 @@ func TestHostile(t *testing.T) {
 	}
 }
 
-// say sends raw bytes and returns the answer, until the other side closes or a
-// deadline passes.
+// say sends raw bytes and returns the answer, until the other side closes or says nothing
+// for a moment.
 func say(t *testing.T, network, address, raw string) string {
 	t.Helper()
 	c, err := net.Dial(network, address)
@@ -99,8 +100,9 @@ func say(t *testing.T, network, address, raw string) string {
 		t.Fatal(err)
 	}
 	defer c.Close()
-	_ = c.SetDeadline(time.Now().Add(300 * time.Millisecond))
+	_ = c.SetWriteDeadline(time.Now().Add(scratch.Patience))
 	_, _ = io.WriteString(c, raw)
+	_ = c.SetReadDeadline(time.Now().Add(300 * time.Millisecond))
 	answer, _ := io.ReadAll(c)
 	return string(answer)
 }
@@ -180,7 +182,7 @@ func crowd(t *testing.T, d *daemon, at layout.Town) {
 		}
 	}
 	// Clients that do send something still reach the databases.
-	d.p.Must("gt", "--wait", "30s", "federation", "status")
+	d.p.Must("gt", "--wait", "2m", "federation", "status")
 	for _, c := range held {
 		_ = c.Close()
 	}

@@ -36,8 +36,8 @@ type load struct {
 	gate     sync.RWMutex
 	closed   bool // the gate is closed; for the test's goroutine only
 
-	// turbulent says that the Deacon is being killed, so commands may be cut off.
-	turbulent  atomic.Bool
+	// turbulent is odd while the Deacon is being killed, so that commands may be cut off.
+	turbulent  atomic.Int64
 	cut, beats atomic.Int64
 
 	mu           sync.Mutex
@@ -94,9 +94,10 @@ func (l *load) end() {
 	l.all.Wait()
 }
 
-// failed records an error, unless the Deacon was being killed at that time.
-func (l *load) failed(before bool, err error) {
-	if before || l.turbulent.Load() {
+// failed records an error, unless the Deacon was being killed at any time since before, which
+// turbulent was when what failed began.
+func (l *load) failed(before int64, err error) {
+	if before%2 == 1 || l.turbulent.Load() != before {
 		l.cut.Add(1)
 		return
 	}

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"gastown/cmd/gt/benchmark/trial"
 	"gastown/e2e/internal/scratch"
 	"gastown/town/layout"
 )
@@ -59,9 +60,7 @@ func TestStartsThatCannotBe(t *testing.T) {
 		if text := err.Error(); !strings.Contains(text, v.says) || !strings.Contains(text, "next: ") {
 			t.Errorf("%s: want %q and a next step: %s", name, v.says, text)
 		}
-		if left := speaking(p.Root + " "); len(left) > 0 {
-			t.Errorf("%s: still running: %q", name, left)
-		}
+		p.Await(name+": no process is left", func() bool { return len(trial.Processes(p.Root)) == 0 })
 		for _, socket := range []string{at.SQLSocket(), at.ControlSocket()} {
 			if _, err := os.Lstat(socket); !errors.Is(err, os.ErrNotExist) {
 				t.Errorf("%s: %s is left: %v", name, socket, err)

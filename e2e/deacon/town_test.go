@@ -9,11 +9,14 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"syscall"
 	"testing"
 	"time"
 
 	"gastown/deacon/control"
 	"gastown/e2e/internal/scratch"
+	"gastown/town"
+	"gastown/town/process"
 )
 
 var lasting = flag.Duration("duration", time.Minute, "how long the soak lasts")
@@ -99,20 +102,44 @@ func (p *place) start() *daemon {
 	return d
 }
 
+// status is what the Deacon says of itself. One that does not answer in time is asked again.
+func (d *daemon) status() (s control.Status) {
+	d.p.T.Helper()
+	d.p.Await("the Deacon answers", func() bool {
+		var err error
+		if s, err = d.Status(context.Background()); err != nil && !errors.Is(err, town.ErrBusy) {
+			d.p.T.Fatal(err)
+		}
+		return err == nil
+	})
+	return s
+}
+
 // job is the state of a job.
 func (d *daemon) job(name string) control.Job {
 	d.p.T.Helper()
-	s, err := d.Status(context.Background())
-	if err != nil {
-		d.p.T.Fatal(err)
-	}
-	for _, j := range s.Jobs {
+	for _, j := range d.status().Jobs {
 		if j.Name == name {
 			return j
 		}
 	}
 	d.p.T.Fatalf("there is no job %s", name)
 	return control.Job{}
+}
+
+// kill kills the Deacon, and waits until it is gone: until then its lock may be held.
+func (d *daemon) kill() {
+	d.p.T.Helper()
+	if err := syscall.Kill(d.PID, syscall.SIGKILL); err != nil {
+		d.p.T.Fatal(err)
+	}
+	d.gone()
+}
+
+// gone waits until the Deacon's process is gone.
+func (d *daemon) gone() {
+	d.p.T.Helper()
+	d.p.Await("the Deacon is gone", func() bool { return !process.Alive(d.PID) })
 }
 
 // logged is the Deacon's log.

@@ -65,10 +65,11 @@ func TestATrackerOverAKill(t *testing.T) {
 	if err := json.Unmarshal([]byte(p.Must("bd", "create", "The door sticks", "--json")), &b); err != nil {
 		t.Fatal(err)
 	}
-	scratch.Await(t, "the issue is made, and the Deacon is dead", func() (is bool) {
+	scratch.Await(t, "the issue is made, and the Deacon is killed", func() (is bool) {
 		jira.Lock(func() { is = killed })
-		return is && !alive(d.PID)
+		return is
 	})
+	d.gone()
 	p.Must("gt", "--wait", "60s", "deacon", "start")
 	show := func() (b2 bead) {
 		var list []bead
@@ -81,9 +82,9 @@ func TestATrackerOverAKill(t *testing.T) {
 	scratch.Await(t, "the bead knows its issue", func() bool { return show().ExternalRef != "" })
 	p.Must("bd", "comments", "add", b.ID, "I planed it.")
 	p.Must("bd", "close", b.ID, "--reason", "it opens")
-	scratch.Await(t, "the issue is closed", func() (closed bool) {
-		jira.With(func(issues []*trackertest.Issue) { closed = issues[0].Closed })
-		return closed
+	scratch.Await(t, "the issue is closed and says why", func() (done bool) {
+		jira.With(func(issues []*trackertest.Issue) { done = issues[0].Closed && len(issues[0].Comments) >= 2 })
+		return done
 	})
 	jira.With(func(issues []*trackertest.Issue) {
 		if len(issues) != 1 || len(issues[0].Comments) != 2 {
