@@ -11,7 +11,7 @@ import (
 const (
 	// awaitLimit is how long a script waits for work in the background, awaitPoll
 	// how often it looks.
-	awaitLimit = 60 * time.Second
+	awaitLimit = 3 * time.Minute
 	awaitPoll  = 20 * time.Millisecond
 )
 

@@ -4,7 +4,7 @@ package terminal
 import (
 	"fmt"
 	"os"
-	"strings"
+	"regexp"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -37,8 +37,14 @@ func Open(t testing.TB) (person, program *os.File) {
 // ReadUntil reads what a program shows until want is there, and returns all of it.
 func ReadUntil(t testing.TB, person *os.File, want string) (screen string) {
 	t.Helper()
+	return ReadUntilMatch(t, person, regexp.MustCompile(regexp.QuoteMeta(want)))
+}
+
+// ReadUntilMatch reads what a program shows until something matches, and returns all of it.
+func ReadUntilMatch(t testing.TB, person *os.File, want *regexp.Regexp) (screen string) {
+	t.Helper()
 	buf := make([]byte, 4096)
-	for !strings.Contains(screen, want) {
+	for !want.MatchString(screen) {
 		n, err := person.Read(buf)
 		if err != nil {
 			t.Fatalf("waiting for %q: %v; shown so far: %q", want, err, screen)
