@@ -111,7 +111,7 @@ func (m *machine) took(t testing.TB, verb, url string) time.Duration {
 }
 
 // defaultGrace is how long processes may take to end after their parent was killed.
-const defaultGrace = 10 * time.Second
+const defaultGrace = time.Minute
 
 // alone waits until this is the only process that works in dir.
 func alone(t testing.TB, dir string) {

@@ -1,6 +1,7 @@
 package gitserver
 
 import (
+	"context"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -67,9 +68,7 @@ func TestBlackHole(t *testing.T) {
 	eachTransport(t, func(t *testing.T, s *Server, c clone) {
 		s.Set(BlackHole)
 		before := s.Counts()
-		if out, err := c.try(300*time.Millisecond, "fetch"); err == nil {
-			t.Fatalf("a black hole answered: %s", out)
-		}
+		unanswered(t, s, c)
 		if cost := s.Counts().Sub(before); cost.Connections != 1 || cost.Out != 0 {
 			t.Errorf("the black hole cost %+v, want one connection and nothing sent", cost)
 		}
@@ -82,10 +81,28 @@ func TestBlackHole(t *testing.T) {
 		}
 		c.must(t, "fetch", "-q")
 		s.Set(BlackHole) // Close closes the connections that it holds
-		if out, err := c.try(300*time.Millisecond, "fetch"); err == nil {
-			t.Fatalf("a black hole answered: %s", out)
-		}
+		unanswered(t, s, c)
 	})
+}
+
+// unanswered fetches until the server has had the connection for a moment, and gives up.
+func unanswered(t *testing.T, s *Server, c clone) {
+	t.Helper()
+	before := s.Counts()
+	ctx, cancel := context.WithTimeout(context.Background(), defaultPatience)
+	defer cancel()
+	type result struct {
+		out string
+		err error
+	}
+	done := make(chan result, 1)
+	go func() { out, err := c.run(ctx, "fetch"); done <- result{out, err} }()
+	await(t, "a connection in the black hole", func() bool { return s.Counts().Sub(before).Connections > 0 })
+	time.Sleep(300 * time.Millisecond) // that no answer comes can only be waited for
+	cancel()
+	if r := <-done; r.err == nil {
+		t.Fatalf("a black hole answered: %s", r.out)
+	}
 }
 
 func TestRefuseAuthAndReadOnly(t *testing.T) {
@@ -276,10 +293,8 @@ func TestCloseUnderWay(t *testing.T) {
 		if err := <-done; err == nil {
 			t.Error("a push to a closed server succeeded")
 		}
-		goleak.VerifyNone(t)
-		if processes := running(t, s.repo); processes != "" {
-			t.Errorf("still running:\n%s", processes)
-		}
+		await(t, "the end of its goroutines", func() bool { return goleak.Find() == nil })
+		await(t, "the end of its processes", func() bool { return running(t, s.repo) == "" })
 		if s.head(t) != was {
 			t.Error("half a push was applied")
 		}

@@ -14,7 +14,7 @@ import (
 )
 
 // defaultPatience is the time limit of every git command in these tests.
-const defaultPatience = 60 * time.Second
+const defaultPatience = 3 * time.Minute
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
@@ -83,13 +83,18 @@ func (s *Server) cloneFor(t *testing.T, url string) clone {
 func (c clone) try(patience time.Duration, args ...string) (string, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
+	return c.run(ctx, args...)
+}
+
+// run runs git in the clone until ctx ends, and returns its output and errors.
+func (c clone) run(ctx context.Context, args ...string) (string, error) {
 	cmd := exec.CommandContext(ctx, "git", args...)
 	cmd.Dir = c.dir
 	if _, err := os.Stat(c.dir); err != nil {
 		cmd.Dir = ""
 	}
 	cmd.Env = c.env
-	// The timeout also ends its ssh or curl helper, which would hold the output
+	// The end of ctx also ends its ssh or curl helper, which would hold the output
 	// open.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }

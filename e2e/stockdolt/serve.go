@@ -6,14 +6,17 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
+
+	"gastown/e2e/internal/ports"
 )
 
 const (
 	// defaultStart is how long a server may take until it answers.
-	defaultStart = 30 * time.Second
+	defaultStart = 2 * time.Minute
 	// servePoll is the pause between two attempts to reach it.
 	servePoll = 10 * time.Millisecond
 )
@@ -22,25 +25,21 @@ const (
 // (host:port) once it answers. The user root has no password. The caller must call
 // stop, which ends the server and waits for it; a second call does nothing.
 func (r *Runner) Serve(ctx context.Context, dir string) (address string, stop func() error, err error) {
-	// The listener finds a free port and closes; the port stays free until the
-	// server starts.
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	held, release, err := ports.Hold()
 	if err != nil {
 		return "", nil, fmt.Errorf("serve with stock dolt: %w", err)
 	}
-	address = l.Addr().String()
-	_, port, _ := net.SplitHostPort(address) // the address comes from the system, so it parses
-	if err := l.Close(); err != nil {
-		return "", nil, fmt.Errorf("serve with stock dolt: %w", err)
-	}
+	port := strconv.Itoa(held)
+	address = net.JoinHostPort("127.0.0.1", port)
 	cmd := r.Command(context.WithoutCancel(ctx), dir, "sql-server", "--data-dir", dir, "--host", "127.0.0.1", "--port", port, "--loglevel", "error")
 	var said strings.Builder
 	cmd.Stdout, cmd.Stderr = &said, &said
 	if err := cmd.Start(); err != nil {
+		release()
 		return "", nil, fmt.Errorf("serve with stock dolt: %w", err)
 	}
 	ended := make(chan error, 1)
-	go func() { ended <- cmd.Wait() }()
+	go func() { defer release(); ended <- cmd.Wait() }()
 	stop = sync.OnceValue(func() error {
 		if err := cmd.Process.Signal(os.Interrupt); err != nil && !errors.Is(err, os.ErrProcessDone) {
 			return err
