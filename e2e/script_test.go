@@ -13,6 +13,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
@@ -38,6 +39,7 @@ func TestMain(m *testing.M) {
 // TestScripts runs what people type. Beside testscript's own words there are
 //
 //	exits CODE COMMAND...    the command ends with exactly that code
+//	patient COMMAND...       the command succeeds, once it finds nothing busy any more
 //	replace FILE OLD NEW     OLD occurs once in the file and becomes NEW
 //	append FILE LINE         adds a line to the end of the file
 //	same DIR DIR             both trees hold the same files, byte for byte
@@ -57,7 +59,7 @@ func TestScripts(t *testing.T) {
 			return os.Mkdir(home, 0o700)
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"gt": program("gt"), "bd": program("bd"), "exits": exits, "replace": replace, "append": appendLine, "same": same, "mode": mode, "await": await,
+			"gt": program("gt"), "bd": program("bd"), "exits": exits, "patient": patient, "replace": replace, "append": appendLine, "same": same, "mode": mode, "await": await,
 		},
 	})
 }
@@ -99,17 +101,36 @@ func exits(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	want, err := strconv.Atoi(args[0])
 	ts.Check(err)
-	err = ts.Exec(args[1], args[2:]...)
+	if got := code(ts, args[1:]); got != want {
+		ts.Fatalf("exit code %d, want %d", got, want)
+	}
+}
+
+// code runs a command and returns its exit code.
+func code(ts *testscript.TestScript, args []string) int {
+	err := ts.Exec(args[0], args[1:]...)
 	plain(ts)
-	got := 0
 	var exit *exec.ExitError
 	if errors.As(err, &exit) {
-		got = exit.ExitCode()
-	} else {
-		ts.Check(err)
+		return exit.ExitCode()
 	}
-	if got != want {
-		ts.Fatalf("exit code %d, want %d", got, want)
+	ts.Check(err)
+	return 0
+}
+
+// patient runs a command again that waits for a moment only, and on a busy machine not long
+// enough.
+func patient(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 1 {
+		ts.Fatalf("usage: patient COMMAND...")
+	}
+	const busy = 4
+	got := code(ts, args)
+	for end := time.Now().Add(awaitLimit); got == busy && time.Now().Before(end); got = code(ts, args) {
+		time.Sleep(awaitPoll)
+	}
+	if got != 0 {
+		ts.Fatalf("exit code %d", got)
 	}
 }
 
