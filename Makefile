@@ -51,14 +51,14 @@ lint:
 # What the test runs comes from Debian's packages and from npm, in the versions that
 # .ci/deps names, and is kept in a cache outside of this directory.
 clients: build ## run beads-ui on a Town in a browser, and nginx in front of a Deacon; gets them on Debian
-	@clients=$$(.ci/deps clients) && GT_CLIENTS="$$clients" $(GO) test -vet=off -count 1 -timeout 10m ./e2e/clients
+	@clients=$$(.ci/deps clients) && GT_CLIENTS="$$clients" $(GO) test -vet=off -count 1 -timeout 20m ./e2e/clients
 
 # The programs of agents run in a network namespace that has nothing but loopback.
 agents: ## run codex, from npm, in tmux: dialogs, text handed over, a bead from sling to landed
-	@agents=$$(.ci/deps agents) && GT_AGENTS="$$agents" $(GO) test -vet=off -count 1 -timeout 10m ./e2e/agents
+	@agents=$$(.ci/deps agents) && GT_AGENTS="$$agents" $(GO) test -vet=off -count 1 -timeout 20m ./e2e/agents
 
 test-agents: ## the same with codex, opencode, gemini and claude, and 200 texts to codex
-	@agents=$$(.ci/deps agents-all) && GT_AGENTS="$$agents" $(GO) test -vet=off -count 1 -timeout 30m -v ./e2e/agents -args -long
+	@agents=$$(.ci/deps agents-all) && GT_AGENTS="$$agents" $(GO) test -vet=off -count 1 -timeout 60m -v ./e2e/agents -args -long
 
 test: deps build fmt vet lint clients agents ## run every test; the last line says whether they passed
 	@JOBS=$(JOBS) FUZZTIME=$(FUZZTIME) .ci/gotest unit race-light e2e fuzz
@@ -73,7 +73,7 @@ demo: build ## an agent works on a bead; two Towns meet, disagree and agree agai
 	@./e2e/demo.sh
 
 story: build ## two rigs, sixteen beads, eight agents that fail in every way; then the same while programs are killed
-	$(GO) test -count 1 -timeout 10m -v -vet=off ./e2e/story
+	$(GO) test -count 1 -timeout 20m -v -vet=off ./e2e/story
 
 soak: build ## run a Town for half an hour and kill its Deacon once (SOAK=4h for longer)
 	$(GO) test -count 1 -timeout 0 -v -run TestSoak ./e2e/deacon -args -duration $(SOAK)

@@ -35,7 +35,7 @@ var long = flag.Bool("long", false, "hand 200 texts to each program")
 const inside = "GT_AGENTS_INSIDE"
 
 // patience bounds what a test waits for.
-const patience = time.Minute
+const patience = 3 * time.Minute
 
 func TestMain(m *testing.M) {
 	if len(os.Args) == 3 && os.Args[1] == launch.Flag {
@@ -201,9 +201,12 @@ func TestPrograms(t *testing.T) {
 				fmt.Fprintf(&lines, "line %d of a text; it's \"quoted\" and costs $%d!\n", i+1, i)
 			}
 			text := strings.TrimRight(lines.String(), "\n")
+			release := m.hold() // it works until all of this has been seen
+			defer release()
 			handed(t, s, m, text, agent.Confirmed)
 			await(t, s, m, "it works", func() bool { look, err := s.Look(t.Context(), 0); return err == nil && look.State == agent.Busy })
 			handed(t, s, m, "while it works", agent.Queued)
+			release()
 			idle(t, s, m)
 			received(t, m, text)
 			told := transcripts{preset: p.preset, home: filepath.Join(filepath.Dir(project), "home"), project: project}

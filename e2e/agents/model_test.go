@@ -28,8 +28,9 @@ type model struct {
 	tools []string
 	// asked are the requests, as METHOD path.
 	asked []string
-	// thinks is how long an answer takes.
+	// thinks is how long an answer takes. While held is not nil each waits until it is closed.
 	thinks time.Duration
+	held   chan struct{}
 	// task is the command for a message that says what an agent's work is; "" for none.
 	task string
 	// answers counts the answers. used is what those of the conversation used, as they
@@ -56,6 +57,20 @@ func (m *model) use(conversation, cacheWrite bool) (number int64, u spending.Usa
 		m.sums = append(m.sums, m.used)
 	}
 	return number, u
+}
+
+// hold keeps answers back until release.
+func (m *model) hold() (release func()) {
+	held := make(chan struct{})
+	m.mu.Lock()
+	m.held = held
+	m.mu.Unlock()
+	return sync.OnceFunc(func() {
+		m.mu.Lock()
+		m.held = nil
+		m.mu.Unlock()
+		close(held)
+	})
 }
 
 // turn is what matters in a request.
@@ -117,9 +132,12 @@ func (m *model) answer(t turn) reply {
 	if len(t.tools) > 0 {
 		m.tools = t.tools
 	}
-	think := m.thinks
+	think, held := m.thinks, m.held
 	m.mu.Unlock()
 	time.Sleep(think)
+	if held != nil {
+		<-held
+	}
 	command, ok := strings.CutPrefix(last, "RUN ")
 	if m.task != "" && strings.Contains(last, "gt hook") {
 		command, ok = m.task, true

@@ -3,6 +3,7 @@ package clients
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"os/exec"
 	"strings"
 	"sync"
@@ -31,7 +32,7 @@ type page struct {
 
 // browse starts a browser, which ends with the test.
 func browse(t *testing.T) *page {
-	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.NoSandbox, chromedp.DisableGPU, chromedp.UserDataDir(t.TempDir()),
+	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.NoSandbox, chromedp.DisableGPU, chromedp.UserDataDir(t.TempDir()), chromedp.WSURLReadTimeout(patience),
 		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true), chromedp.Flag("disable-dev-shm-usage", true))
 	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
 		if path, err := exec.LookPath(name); err == nil {
@@ -123,6 +124,7 @@ func (p *page) size(width, height int64) {
 	if _, err := chromedp.Run(p.ctx, chromedp.EmulateViewport(width, height)); err != nil {
 		p.Fatal(err)
 	}
+	p.await(fmt.Sprintf("innerWidth === %d", width))
 }
 
 // colours says whether the person's system has dark colours.

@@ -227,8 +227,10 @@ func TestDashboardIsLive(t *testing.T) {
 	if title := value[string](p, `document.title`); title != "harbour · Gas Town" {
 		t.Errorf("the title is %q", title)
 	}
+	// The page is without its server for a second.
+	p.do(`window.states = []; new MutationObserver(() => window.states.push($('#live').dataset.state)).observe($('#live'), {attributes: true})`)
 	server.CloseClientConnections()
-	p.await(`document.querySelector('#live').dataset.state === 'lost'`)
+	p.await(`window.states.includes('lost')`)
 	s.set("queue", rows[:1])
 	p.await(`document.querySelector('#live').dataset.state === 'live' && document.querySelectorAll('#queue tbody tr').length === 1`)
 }
