@@ -9,6 +9,7 @@ import (
 	"gastown/deacon"
 	"gastown/deacon/control"
 	"gastown/town/layout"
+	"gastown/town/process"
 )
 
 // stopDeacons ends Deacons that a failed script left running below its directory.
@@ -22,9 +23,10 @@ func stopDeacons(work string) {
 }
 
 func stopDeacon(root string) {
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), awaitLimit)
 	defer cancel()
 	t := layout.Town{Root: root}
+	was, _ := deacon.Look(t) // without a process there is nothing to wait for
 	client := control.NewClient(t.ControlSocket())
 	defer client.Close()
 	if client.Stop(ctx) != nil {
@@ -33,7 +35,7 @@ func stopDeacon(root string) {
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
 	for ctx.Err() == nil {
-		if p, err := deacon.Look(t); err != nil || !p.Held {
+		if p, err := deacon.Look(t); err != nil || !p.Held && !process.Alive(was.PID) {
 			return
 		}
 		<-tick.C
