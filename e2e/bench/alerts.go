@@ -59,7 +59,7 @@ func (h *host) alerts(ctx context.Context, _ options) (_ []deaconFigure, err err
 	if _, err := s.SettleAlerts(ctx, operational.FromPlugin, all, began); err != nil {
 		return nil, err
 	}
-	for end := began.Add(time.Minute); got.Load() < alertNames; time.Sleep(time.Millisecond) {
+	for end := began.Add(5 * time.Minute); got.Load() < alertNames; time.Sleep(time.Millisecond) {
 		if time.Now().After(end) {
 			return nil, fmt.Errorf("%d messages came of %d", got.Load(), alertNames)
 		}

@@ -249,7 +249,7 @@ func TestStuckPolecatsReachEachChannelOnce(t *testing.T) {
 	}
 	again := func() {
 		t.Helper()
-		p.Must("gt", "--wait", "60s", "deacon", "restart")
+		p.Must("gt", "--wait", "3m", "deacon", "restart")
 	}
 
 	stuck := []string{"web", "app", "api"}
@@ -268,7 +268,7 @@ func TestStuckPolecatsReachEachChannelOnce(t *testing.T) {
 	step("the silence ends", "firing 3", "firing 4")
 	d.PID = p.Deacon()
 	d.kill()
-	if err := json.Unmarshal([]byte(p.Must("gt", "--json", "--wait", "60s", "deacon", "start")), d); err != nil {
+	if err := json.Unmarshal([]byte(p.Must("gt", "--json", "--wait", "3m", "deacon", "start")), d); err != nil {
 		t.Fatal(err)
 	}
 	step("a kill", "firing 3", "firing 4")

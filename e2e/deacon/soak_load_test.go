@@ -56,7 +56,7 @@ func newLoad(t *testing.T, p, other *place) *load {
 	l.each(ctx, beatPause, func(n int) { l.beat(ctx, client, n) })
 	l.each(ctx, editPause, func(int) { l.edit(0, func() error { return nil }) })
 	l.each(ctx, otherPause, func(int) {
-		l.edit(1, func() error { _, err := other.Try("gt", "--wait", "60s", "federation", "sync"); return err })
+		l.edit(1, func() error { _, err := other.Try("gt", "--wait", "3m", "federation", "sync"); return err })
 	})
 	return l
 }
@@ -108,7 +108,7 @@ func (l *load) failed(before int64, err error) {
 // with 0.
 func (l *load) write(title string) {
 	before := l.turbulent.Load()
-	out, err := l.p.Try("bd", "--wait", "60s", "create", title, "--json")
+	out, err := l.p.Try("bd", "--wait", "3m", "create", title, "--json")
 	if err != nil {
 		l.failed(before, err)
 		return

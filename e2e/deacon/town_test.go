@@ -90,7 +90,7 @@ type daemon struct {
 func (p *place) start() *daemon {
 	p.T.Helper()
 	d := &daemon{p: p, Client: control.NewClient(p.Layout().ControlSocket())}
-	if err := json.Unmarshal([]byte(p.Must("gt", "--json", "--wait", "60s", "deacon", "start")), d); err != nil {
+	if err := json.Unmarshal([]byte(p.Must("gt", "--json", "--wait", "3m", "deacon", "start")), d); err != nil {
 		p.T.Fatal(err)
 	}
 	p.T.Cleanup(func() {

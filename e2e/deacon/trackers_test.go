@@ -70,7 +70,7 @@ func TestATrackerOverAKill(t *testing.T) {
 		return is
 	})
 	d.gone()
-	p.Must("gt", "--wait", "60s", "deacon", "start")
+	p.Must("gt", "--wait", "3m", "deacon", "start")
 	show := func() (b2 bead) {
 		var list []bead
 		out := p.Must("bd", "show", b.ID, "--json")
