@@ -196,7 +196,9 @@ func TestInterruptedReadTakesNothing(t *testing.T) {
 // background it prints.
 func TestStreamsAreHeld(t *testing.T) {
 	begun := make(signal)
+	var in *stream // of the command that copies
 	b := newBench(t, verbs{"copy": func(_ context.Context, c Call) int {
+		in, _ = c.Stdin.(*stream)
 		close(begun)
 		if _, err := io.Copy(c.Stdout, c.Stdin); err != nil {
 			return 1
@@ -220,10 +222,14 @@ func TestStreamsAreHeld(t *testing.T) {
 	begun.await(t, "the read")
 	one := make([]byte, 1)
 	for range 20 {
-		// What is typed at once after the pause may still be taken, in the middle of
-		// a read: a person takes longer.
+		// What is typed before the pause has arrived is still taken.
 		use(f, invocation.KindPause)
-		time.Sleep(20 * time.Millisecond) //nolint:sleep // nothing must happen
+		for deadline := time.Now().Add(patience); in.held.waits() == nil; {
+			if time.Now().After(deadline) {
+				t.Fatal("the pause does not arrive")
+			}
+			time.Sleep(time.Millisecond) //nolint:sleep // polls a condition with a deadline
+		}
 		fmt.Fprint(f.stdin, "a")
 		if quiet := f.quiet(); !quiet {
 			t.Fatal("a stopped front's command took what was typed")
@@ -415,6 +421,7 @@ func TestPlaces(t *testing.T) {
 	if got := text(t, f.stderr); !strings.Contains(got, "at most 1 commands work at once") {
 		t.Errorf("stderr %q", got)
 	}
+	b.wait.Store(int64(patience))
 	if e := b.start("x=other").wait(); e.Code != 0 {
 		t.Errorf("another class: %+v", e)
 	}

@@ -19,7 +19,7 @@ import (
 )
 
 // patience bounds what a test waits for.
-const patience = 20 * time.Second
+const patience = 2 * time.Minute
 
 var engine = invocation.Identity{Device: 1, Inode: 2, Size: 3, Modified: 4}
 
