@@ -27,7 +27,7 @@ func serve(t *testing.T, d Deacon, more ...func(*http.ServeMux)) *Client {
 	c := NewClient(path)
 	t.Cleanup(func() {
 		c.Close()
-		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 		defer cancel()
 		if err := s.Close(ctx); err != nil {
 			t.Error(err)
