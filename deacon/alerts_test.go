@@ -168,12 +168,19 @@ func TestAlertsReachTheirChannels(t *testing.T) {
 	got.mu.Unlock()
 	stuck()
 	step("it is over, and the webhook is down", 2, 3)
-	if _, err := r.client.Run(t.Context(), "plugins"); err != nil {
-		t.Fatal(err)
-	}
-	code, text := body(t, "http://"+r.Address()+"/health?verbose")
-	if code != http.StatusOK || !strings.Contains(text, "the plugin hook: ") || !strings.Contains(text, "503") || strings.Contains(text+r.log.String(), "s3cretpath") {
-		t.Errorf("%d %s", code, text)
+	text := ""
+	until(t, "the state of the webhook is told", func() bool {
+		if _, err := r.client.Run(t.Context(), "plugins"); err != nil {
+			t.Fatal(err)
+		}
+		var code int
+		if code, text = body(t, "http://"+r.Address()+"/health?verbose"); code != http.StatusOK {
+			t.Fatalf("%d %s", code, text)
+		}
+		return strings.Contains(text, "the plugin hook: ") && strings.Contains(text, "503")
+	})
+	if strings.Contains(text+r.log.String(), "s3cretpath") {
+		t.Errorf("a secret is told: %s", text)
 	}
 	again()
 	got.mu.Lock()

@@ -19,9 +19,6 @@ const (
 	askLonger = 5 * time.Minute
 )
 
-// errSilent reports that nobody knows yet whether another directory was promoted.
-var errSilent = fmt.Errorf("no answer within %s", askFor)
-
 // askFirst asks, when the Deacon starts in the active directory, whether it still is that
 // one. The start does not wait for the answer. Jobs that act in the Town's name do, for
 // askFor.
@@ -79,13 +76,13 @@ func (d *Deacon) ask(ctx context.Context, asking []part.Asking) (err error) {
 
 // heed waits for the answer, and says so when there is none.
 func (d *Deacon) heed(ctx context.Context, answer <-chan error) {
-	enough := time.NewTimer(askFor)
+	enough := time.NewTimer(d.askFor)
 	defer enough.Stop()
 	var err error
 	select {
 	case err = <-answer:
 	case <-enough.C:
-		err = errSilent
+		err = fmt.Errorf("no answer within %s", d.askFor)
 	case <-ctx.Done():
 	}
 	if err != nil && !d.stopping() {

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/user"
 	"sync"
+	"time"
 
 	"github.com/coreos/go-systemd/v22/daemon"
 	"github.com/sirupsen/logrus"
@@ -32,6 +33,9 @@ type Deacon struct {
 	limits        []*guard.Limiter
 	watches       sync.WaitGroup // goroutines that end with the run
 
+	// stopFor and askFor are the bounds of those names; tests give a busy machine more.
+	stopFor, askFor time.Duration
+
 	mu      sync.Mutex
 	address string // of http, once it listens
 	ending  bool
@@ -47,7 +51,7 @@ func New(opts Options) (*Deacon, error) {
 		return nil, err
 	}
 	opts.defaults()
-	d := &Deacon{opts: opts, log: opts.Log, owner: owner()}
+	d := &Deacon{opts: opts, log: opts.Log, owner: owner(), stopFor: stopBudget, askFor: askFor}
 	d.host = newHost(opts)
 	d.metrics = web.NewMetrics(opts.Version, d.host.started, guard.Reasons(), part.Seconds)
 	d.host.refused, d.host.gatherer = d.metrics.Refused, d.metrics.Gatherer()
@@ -103,13 +107,13 @@ func (d *Deacon) watch(ctx context.Context, what string, failed <-chan error) {
 	})
 }
 
-// end undoes the steps within stopBudget.
+// end undoes the steps within stopFor.
 func (d *Deacon) end(run *steps) error {
 	d.mu.Lock()
 	d.ending = true
 	d.mu.Unlock()
 	d.stop()
-	ctx, cancel := context.WithTimeout(context.Background(), stopBudget)
+	ctx, cancel := context.WithTimeout(context.Background(), d.stopFor)
 	defer cancel()
 	if d.isDisplaced() {
 		run.leave()

@@ -2,6 +2,7 @@ package deacon
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -27,7 +28,7 @@ func TestADeadRemoteDelaysNothing(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel() // they mostly wait
 			p := found(t)
-			p.idle = 3 * time.Second
+			p.idle = 5 * time.Second
 			p.edit("mayor", "first")
 			_, good := hub(t)
 			_, dead := hub(t)
@@ -36,38 +37,51 @@ func TestADeadRemoteDelaysNothing(t *testing.T) {
 			p.configure(func(c *config.Config) { p.set(c, "federation.interval", "10s") })
 			r := p.mustStart()
 			v.kill(dead)
-			ended := make(chan bool, 1)
-			go func() {
-				runs, err := r.client.Sync(t.Context(), "dead", true)
-				if err != nil || len(runs) != 1 || runs[0].Outcome == "ok" || runs[0].Error == "" {
-					t.Errorf("%+v, %v", runs, err)
-				}
-				ended <- true
-			}()
-			if v.slow {
-				until(t, "the dead one is at work", func() bool {
-					for _, j := range r.Status().Jobs {
-						if j.Name == "federation-sync:dead" {
-							return j.Running
-						}
+			// A machine that is busy may give up the good one, too, or be done with the dead
+			// one first: then this shows nothing, and is tried again.
+			shown := false
+			for try := range 5 {
+				ended := make(chan bool)
+				go func() {
+					defer close(ended)
+					runs, err := r.client.Sync(t.Context(), "dead", true)
+					if err != nil || len(runs) != 1 || runs[0].Outcome == "ok" || runs[0].Error == "" {
+						t.Errorf("%+v, %v", runs, err)
 					}
-					return false
-				})
-			}
-			p.edit("mayor", "second")
-			runs, err := r.client.Sync(t.Context(), "good", true)
-			if err != nil || len(runs) != 1 || runs[0].Outcome != "ok" || !strings.Contains(runs[0].Note, "published") {
-				t.Errorf("%+v, %v", runs, err)
-			}
-			if v.slow {
-				select {
-				case <-ended:
-					t.Error("the dead remote was done first: nothing is shown by this")
-					ended <- true
-				default:
+				}()
+				over := func() bool {
+					select {
+					case <-ended:
+						return true
+					default:
+						return false
+					}
 				}
+				if v.slow {
+					until(t, "the dead one is at work", func() bool {
+						for _, j := range r.Status().Jobs {
+							if j.Name == "federation-sync:dead" && j.Running {
+								return true
+							}
+						}
+						return over()
+					})
+				}
+				p.edit("mayor", fmt.Sprint("edit ", try))
+				runs, err := r.client.Sync(t.Context(), "good", true)
+				if err != nil || len(runs) != 1 {
+					t.Fatalf("%+v, %v", runs, err)
+				}
+				shown = runs[0].Outcome == "ok" && strings.Contains(runs[0].Note, "published") && !(v.slow && over())
+				<-ended
+				if shown {
+					break
+				}
+				t.Logf("try %d: %+v", try, runs)
 			}
-			<-ended
+			if !shown {
+				t.Error("the good remote was not synced while the dead one was at work")
+			}
 			if _, err := r.client.Sync(t.Context(), "dead", true); err != nil { // a second failure: now the pause grows
 				t.Fatal(err)
 			}
@@ -75,7 +89,7 @@ func TestADeadRemoteDelaysNothing(t *testing.T) {
 				if j.Name != "federation-sync:dead" {
 					continue
 				}
-				pause := time.Until(*j.Next)
+				pause := j.Next.Sub(j.Last.Began)
 				if j.Failures < 2 || pause < 11*time.Second || j.Last.Error == "" {
 					t.Errorf("%d failures, next in %s: %s", j.Failures, pause, j.Last.Error)
 				}
@@ -128,7 +142,10 @@ func TestRefusedPushesDelayNoPull(t *testing.T) {
 	})
 	until(t, "a pull succeeds while pushes pause", func() bool {
 		c := contact()
-		return c.Push.Failing && c.Push.Failed.Equal(paused.Push.Failed) && c.Pull.Succeeded.After(paused.Pull.Succeeded)
+		if !c.Push.Failed.Equal(paused.Push.Failed) { // the pause was over before a pull
+			paused = c
+		}
+		return c.Push.Failing && c.Pull.Succeeded.After(paused.Pull.Succeeded)
 	})
 	out, err := r.client.Run(t.Context(), "federation")
 	if err != nil || out.Checks[0].State != "warning" || !strings.Contains(strings.Join(out.Checks[0].Details, "\n"), "origin: the last push failed (the last push that succeeded was") {
@@ -150,7 +167,7 @@ func TestRefusedPushesDelayNoPull(t *testing.T) {
 // The stop does not wait for a remote.
 func TestStopsWhileARemoteIsSilent(t *testing.T) {
 	p := found(t)
-	p.idle = time.Minute
+	p.idle = time.Hour
 	_, hole := hub(t)
 	p.agree("hole", hole.URL())
 	r := p.mustStart()

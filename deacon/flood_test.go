@@ -78,10 +78,17 @@ func TestFlood(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	soon, enough := context.WithTimeout(t.Context(), time.Second)
-	defer enough()
-	if _, err := r.client.CacheStats(soon); !errors.Is(err, control.ErrLimited) {
-		t.Errorf("out of turn: %v", err)
+	for wait := time.Second; ; wait *= 2 { // a busy machine does not answer in a second
+		soon, enough := context.WithTimeout(t.Context(), wait)
+		_, err := r.client.CacheStats(soon)
+		enough()
+		if errors.Is(err, control.ErrLimited) {
+			break
+		}
+		if !errors.Is(err, control.ErrSilent) || wait > 8*time.Second {
+			t.Errorf("out of turn: %v", err)
+			break
+		}
 	}
 	limited, healthy := 0, 0
 	for range 20 {
@@ -100,9 +107,8 @@ func TestFlood(t *testing.T) {
 	if limited == 0 || healthy != 20 {
 		t.Errorf("%d of 20 were over the limit, %d of 20 answered", limited, healthy)
 	}
-	if got := r.Status().Agents; int64(got) != heard.Load() {
-		t.Errorf("%d agents for %d heartbeats", got, heard.Load())
-	}
+	// An answer is on its way for a moment.
+	until(t, "there is an agent for each heartbeat", func() bool { return int64(r.Status().Agents) == heard.Load() })
 	// Of the clients that waited in vain nothing is left.
 	cancel()
 	wait.Wait()

@@ -34,11 +34,11 @@ func TestIdleConnections(t *testing.T) {
 			idle = append(idle, c)
 		}
 	}
-	_, metrics := body(t, "http://"+r.Address()+"/metrics")
 	for _, listener := range []string{"control", "commands", "sql"} {
-		if !strings.Contains(metrics, `{listener="`+listener+`",reason="crowded"}`) {
-			t.Errorf("%s counted no crowd", listener)
-		}
+		until(t, listener+" counts the crowd", func() bool {
+			_, metrics := body(t, "http://"+r.Address()+"/metrics")
+			return strings.Contains(metrics, `{listener="`+listener+`",reason="crowded"}`)
+		})
 	}
 	made(t, p.ledger(), titled("one")) // on a new connection to the SQL socket
 	if code, text := p.send(t, "list"); code != 0 || text != "1 list" {
