@@ -25,7 +25,7 @@ func created(t *testing.T, s Server, name string, command ...string) Session {
 // text awaits that a pane shows something.
 func awaitText(t *testing.T, s Server, pane, want string) Screen {
 	t.Helper()
-	for end := time.Now().Add(20 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+	for end := time.Now().Add(patience); ; time.Sleep(20 * time.Millisecond) {
 		screen, err := s.Capture(t.Context(), pane, 5, false)
 		if err == nil && strings.Contains(screen.Text, want) {
 			return screen
@@ -57,12 +57,12 @@ func TestCreate(t *testing.T) {
 	s := server(t)
 	t.Setenv("SECRET_OF_THE_CALLER", "1")
 	s.Env = append(os.Environ(), "ANOTHER_SECRET=1")
-	made := created(t, s, "web/polecats/nux", "sh", "-c", `printf '%s;' "$@"; env; exec cat`, "x", "a b", "'\"$HOME;", "last;", "end\\;")
-	screen := awaitText(t, s, made.Pane.ID, "TMUX_PANE=")
+	made := created(t, s, "web/polecats/nux", "sh", "-c", `printf '%s;' "$@"; env; echo the end; exec cat`, "x", "a b", "'\"$HOME;", "last;", "end\\;")
+	screen := awaitText(t, s, made.Pane.ID, "\nthe end\n")
 	if !strings.Contains(screen.Text, `a b;'"$HOME;;last;;end\;;`) {
 		t.Errorf("arguments: %q", screen.Text)
 	}
-	if strings.Contains(screen.Text, "SECRET") || !strings.Contains(screen.Text, "TERM="+Term) {
+	if strings.Contains(screen.Text, "SECRET") || !strings.Contains(screen.Text, "TMUX_PANE=") || !strings.Contains(screen.Text, "TERM="+Term) {
 		t.Errorf("environment: %s", screen.Text)
 	}
 	all, err := s.Sessions(t.Context())
@@ -156,7 +156,7 @@ func TestAProgramEnds(t *testing.T) {
 	if err := s.Press(t.Context(), made.Pane.ID, Enter); err != nil {
 		t.Fatal(err)
 	}
-	for end := time.Now().Add(20 * time.Second); !screen.Pane.Dead && time.Now().Before(end); {
+	for end := time.Now().Add(patience); !screen.Pane.Dead && time.Now().Before(end); {
 		screen, _ = s.Capture(t.Context(), made.Pane.ID, 0, false)
 	}
 	if !screen.Pane.Dead || screen.Pane.Status != 7 {

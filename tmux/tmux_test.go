@@ -12,6 +12,9 @@ import (
 	"time"
 )
 
+// patience is how long a test waits for a condition, and for an answer of tmux.
+const patience = 2 * time.Minute
+
 // server starts a real tmux server with the sessions named.
 func server(t *testing.T, names ...string) Server {
 	t.Helper()
@@ -19,7 +22,7 @@ func server(t *testing.T, names ...string) Server {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := Server{Socket: filepath.Join(dir, "a b.sock"), Env: os.Environ()}
+	s := Server{Socket: filepath.Join(dir, "a b.sock"), Env: os.Environ(), Deadline: patience}
 	t.Cleanup(func() {
 		_ = exec.Command("tmux", "-S", s.Socket, "kill-server").Run() // no server: nothing to kill
 		if err := os.RemoveAll(dir); err != nil {
@@ -113,7 +116,7 @@ func TestEmptyServer(t *testing.T) {
 // runs, as from another tmux that was removed since.
 func TestMissing(t *testing.T) {
 	with := server(t, "mayor")
-	none := Server{Socket: filepath.Join(t.TempDir(), "none.sock")}
+	none := Server{Socket: filepath.Join(t.TempDir(), "none.sock"), Deadline: patience}
 	for _, s := range []Server{none, with} {
 		for _, change := range []func(*Server){
 			func(s *Server) { s.Env = nil },

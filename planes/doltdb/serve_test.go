@@ -253,6 +253,7 @@ func TestLend(t *testing.T) {
 // A transaction that is under way when the server stops ends normally.
 func TestCloseLetsTransactionsEnd(t *testing.T) {
 	opts := twoPlanes(t)
+	opts.Grace = time.Minute
 	s := started(t, opts)
 	db := open(t, clientOf(opts, "ledger"))
 	closed := make(chan error, 1)
@@ -324,7 +325,7 @@ func eventually(t *testing.T, condition func() bool) {
 	t.Helper()
 	tick := time.NewTicker(time.Millisecond)
 	defer tick.Stop()
-	for deadline := time.After(20 * time.Second); !condition(); {
+	for deadline := time.After(2 * time.Minute); !condition(); {
 		select {
 		case <-tick.C:
 		case <-deadline:

@@ -187,7 +187,7 @@ func leftovers(t testing.TB, m *Mirror) {
 }
 
 // defaultPatience is how long await waits.
-const defaultPatience = 10 * time.Second
+const defaultPatience = 2 * time.Minute
 
 // await polls a condition that has no other signal.
 func await(t testing.TB, what string, so func() bool) {

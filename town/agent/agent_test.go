@@ -36,7 +36,7 @@ func TestMain(m *testing.M) {
 }
 
 // patience bounds what a test waits for.
-const patience = 30 * time.Second
+const patience = 2 * time.Minute
 
 // runtime is a Town's tmux in a directory of the test's.
 func runtime(t testing.TB) Tmux {
@@ -66,7 +66,7 @@ func runtimeIn(t testing.TB, dir string) Tmux {
 		t.Fatal(err)
 	}
 	return Tmux{
-		Server: tmux.Server{Socket: filepath.Join(dir, "tmux.sock"), Env: os.Environ()},
+		Server: tmux.Server{Socket: filepath.Join(dir, "tmux.sock"), Env: os.Environ(), Deadline: patience},
 		Dir:    dir, Launcher: []string{self}, Presets: presets, Grace: 300 * time.Millisecond,
 	}
 }
@@ -130,7 +130,7 @@ func await(t *testing.T, what string, holds func() bool) {
 
 func TestStartHandOverEnd(t *testing.T) {
 	r := runtime(t)
-	s, record := scripted(t, r, fakeOptions{Trust: true, Exit: true, Busy: time.Second, Absorb: 100 * time.Millisecond})
+	s, record := scripted(t, r, fakeOptions{Trust: true, Exit: true, Busy: time.Hour, Absorb: 100 * time.Millisecond})
 	text := "do this:\n'\"$HOME\"'; rm -rf x; !! 😀\ttab\n\nthe last line;"
 	got, err := s.HandOver(t.Context(), 0, text)
 	if err != nil || got.Result != Confirmed {

@@ -48,6 +48,7 @@ func work(dir string) error {
 		if err != nil {
 			return err
 		}
+		fmt.Println("did", n)
 	}
 }
 
@@ -64,9 +65,14 @@ func TestAKilledCollector(t *testing.T) {
 		out, err := cmd.StdoutPipe()
 		must(t, err)
 		must(t, cmd.Start())
-		line, err := bufio.NewReader(out).ReadString('\n')
-		if err != nil || line != "works\n" {
+		said := bufio.NewReader(out)
+		if line, err := said.ReadString('\n'); err != nil || line != "works\n" {
 			t.Fatalf("%q, %v", line, err)
+		}
+		for n := range 1 + rand.IntN(3) { // so that there is something, however slow the machine is
+			if line, err := said.ReadString('\n'); err != nil || line != fmt.Sprintln("did", n) {
+				t.Fatalf("%q, %v", line, err)
+			}
 		}
 		time.Sleep(time.Duration(rand.IntN(150)) * time.Millisecond) // a random moment
 		_ = cmd.Process.Kill()

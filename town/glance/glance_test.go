@@ -152,8 +152,12 @@ func TestMissingParts(t *testing.T) {
 		"deacon": {func(s *Sources) { s.Deacon = func(context.Context) (Deacon, error) { return Deacon{}, broken } }, []string{PartDeacon}, "damaged", false},
 	} {
 		t.Run(name, func(t *testing.T) {
+			patience := time.Minute
+			if name == "sessions" {
+				patience = time.Second // they hang
+			}
 			src := Sources{
-				Town: "harbour", Now: func() time.Time { return noon }, Patience: 50 * time.Millisecond,
+				Town: "harbour", Now: func() time.Time { return noon }, Patience: patience,
 				Federation: func(context.Context) (Federation, error) { return Federation{Reviews: 3}, nil },
 				Sessions:   func(context.Context) ([]tmux.Session, error) { return []tmux.Session{{Name: "x", Clients: 1}}, nil },
 			}

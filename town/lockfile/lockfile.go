@@ -179,6 +179,7 @@ func acquire(ctx context.Context, f *os.File, opts Options, tell bool) (l *Lock,
 	var quiet func() bool
 	look := time.NewTicker(stoppedAfter)
 	defer look.Stop()
+	late := false
 	for {
 		if opts.Before != nil {
 			if unneeded, err := opts.Before(); unneeded || err != nil {
@@ -196,6 +197,9 @@ func acquire(ctx context.Context, f *os.File, opts Options, tell bool) (l *Lock,
 			}
 			return l, nil
 		}
+		if late {
+			return nil, opts.busy(f.Name(), opts.Wait)
+		}
 		if quiet == nil && opts.Waiting != nil {
 			quiet = time.AfterFunc(waitingAfter, func() { opts.Waiting(Read(f.Name())) }).Stop
 			defer quiet()
@@ -204,7 +208,7 @@ func acquire(ctx context.Context, f *os.File, opts Options, tell bool) (l *Lock,
 		case <-ctx.Done():
 			return nil, context.Cause(ctx)
 		case <-deadline:
-			return nil, opts.busy(f.Name(), opts.Wait)
+			late = true // this process may not have run for a while: it makes a last attempt
 		case <-look.C:
 			if tell && Read(f.Name()).Stopped() {
 				return nil, opts.busy(f.Name(), stoppedAfter)

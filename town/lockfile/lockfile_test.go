@@ -109,6 +109,28 @@ func TestABusyLockNamesItsHolder(t *testing.T) {
 	}
 }
 
+// A process that did not run until its wait was over makes a last attempt.
+func TestALastAttempt(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "x.lock")
+	other, err := Acquire(t.Context(), path, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	attempts := 0
+	l, err := Acquire(t.Context(), path, Options{Wait: time.Millisecond, Poll: time.Hour, Before: func() (bool, error) {
+		if attempts++; attempts > 1 {
+			return false, other.Release()
+		}
+		return false, nil
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := l.Release(); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestAcquireWaits(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "x.lock")
 	_, end := hold(t, path)

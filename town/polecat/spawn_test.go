@@ -88,7 +88,7 @@ func newPlace(t *testing.T) *place {
 	p.boxes = InRigs{Yard: y}
 	p.sessions = InTmux{
 		Tmux: agent.Tmux{
-			Server: tmux.Server{Socket: socket, Env: env}, Dir: dir, Launcher: []string{self}, Presets: presets, Base: env, Grace: time.Millisecond,
+			Server: tmux.Server{Socket: socket, Env: env, Deadline: time.Minute}, Dir: dir, Launcher: []string{self}, Presets: presets, Base: env, Grace: time.Millisecond,
 		},
 		Preset: func(string) string { return "plain" }, Env: func(Start) []string { return nil },
 		Limits: func(string) (limits.Limits, limits.Group, error) { return limits.Limits{}, limits.Group{}, nil },

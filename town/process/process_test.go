@@ -15,7 +15,7 @@ import (
 )
 
 // awaited bounds what a test waits for.
-const awaited = 10 * time.Second
+const awaited = 2 * time.Minute
 
 // gone waits until no process of that id runs.
 func gone(t *testing.T, pid int) {

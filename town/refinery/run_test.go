@@ -165,7 +165,7 @@ func TestACheckThatIsInterrupted(t *testing.T) {
 func TestACheckThatEndsBeforeTheRefinery(t *testing.T) {
 	for _, stops := range []bool{true, false} {
 		r := runner(t)
-		r.Grace = 10 * time.Second
+		r.Grace = time.Hour
 		if !stops {
 			r.Grace = 10 * time.Millisecond
 		}

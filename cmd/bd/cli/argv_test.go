@@ -100,7 +100,7 @@ func (v *vocabulary) draw(t *rapid.T) []string {
 }
 
 // patience bounds one drawn command: some follow something until they are stopped.
-const patience = 20 * time.Second
+const patience = 2 * time.Minute
 
 // Whatever the arguments, bd ends normally with one of its exit codes. With
 // --readonly nothing changes, and what it says was created, updated or closed is.

@@ -136,7 +136,7 @@ func TestFailures(t *testing.T) {
 			s.CloseClientConnections()
 			s.Close()
 		}
-		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
 		_, err := c.Execute(ctx, firing)
 		if err == nil {

@@ -144,22 +144,25 @@ func TestGreedyPrograms(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			_ = os.Remove(pidfile)
-			limit := time.Minute
+			limit := 10 * time.Minute
 			if v.want == context.DeadlineExceeded {
 				limit = time.Second
 			}
-			_, err := b.sh(v.script, nil).Execute(within(t, limit), nil)
-			if !errors.Is(err, v.want) {
-				t.Errorf("%v, want %v", err, v.want)
+			var text []byte
+			for ; len(text) == 0 && limit < time.Hour; limit *= 2 { // on a busy machine a second is too short to begin
+				_, err := b.sh(v.script, nil).Execute(within(t, limit), nil)
+				if !errors.Is(err, v.want) {
+					t.Errorf("%v, want %v", err, v.want)
+				}
+				text, _ = os.ReadFile(pidfile)
 			}
-			text, _ := os.ReadFile(pidfile)
 			pid, err := strconv.Atoi(strings.TrimSpace(string(text)))
 			if err != nil || process.Alive(pid) {
 				t.Errorf("process %d is left (%v)", pid, err)
 			}
 		})
 	}
-	if took := time.Since(began); took > time.Minute {
+	if took := time.Since(began); took > 10*time.Minute {
 		t.Errorf("it took %s", took)
 	}
 }

@@ -77,6 +77,11 @@ func (t *Turn) wait(ctx context.Context, deadline time.Time, waiting func() (ove
 	case <-ctx.Done():
 		return ctx.Err()
 	case <-timer.C:
+	}
+	select { // this process may not have run for a while
+	case t.taken <- struct{}{}:
+		return nil
+	default:
 		return ErrTimeout
 	}
 }

@@ -65,6 +65,21 @@ func TestWaitEnds(t *testing.T) {
 	})
 }
 
+// A turn that is free is taken, although the time to wait for it is over.
+func TestAFreeTurnIsTakenLate(t *testing.T) {
+	for range 100 { // the order in which the two are noticed is up to chance
+		turn := NewTurn()
+		pass, err := turn.Take(t.Context(), time.Now(), "first", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		free := func() func() { pass(); return func() {} }
+		if _, err := turn.Take(t.Context(), time.Now().Add(-time.Second), "second", free); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 // Close waits for the operations under way, and no other begins.
 func TestCloseWaitsForUsers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
