@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -16,12 +17,16 @@ import (
 // second, and the line is removed before anything else is written and at the end.
 func TestProgressOfASilentStep(t *testing.T) {
 	person, program := terminal.Open(t)
-	p := term.NewProgress(program, "gt federation pull", time.Now)
+	var clock atomic.Int64 // seconds
+	p := term.NewProgress(program, "gt federation pull", func() time.Time { return time.Unix(1e9+clock.Load(), 0) })
 	p.Step("wait for the server of origin", 0, 0, "")
-	screen := terminal.ReadUntil(t, person, "(2 s)")
+	clock.Add(1)
+	screen := terminal.ReadUntil(t, person, "s)")
 	if !strings.Contains(screen, "wait for the server of origin (1 s)") || strings.Contains(screen, "gt federation pull") {
 		t.Errorf("%q", screen)
 	}
+	clock.Add(1)
+	terminal.ReadUntil(t, person, "wait for the server of origin (2 s)")
 	out := p.Output(program)
 	if !term.IsTerminal(out) || term.Direct(out) != io.Writer(program) {
 		t.Error("the stream is a terminal no more")
@@ -32,6 +37,7 @@ func TestProgressOfASilentStep(t *testing.T) {
 		t.Errorf("%q", screen)
 	}
 	p.Step("verify what arrived\x1b[2J", 3, 7, "files")
+	clock.Add(1)
 	if screen := terminal.ReadUntil(t, person, "(1 s)"); !strings.Contains(screen, `verify what arrived\x1b[2J 3/7 files (1 s)`) {
 		t.Errorf("%q", screen)
 	}
