@@ -459,7 +459,7 @@ func TestAPluginThatHangs(t *testing.T) {
 	}
 	b.opts.Calls = 2
 	b.places = make(chan struct{}, 2)
-	if err := b.load(one + "  - {name: b, type: notification, enabled: true, timeout: 1s}\n"); err != nil {
+	if err := b.load(one + "  - {name: b, type: notification, enabled: true, timeout: 1m}\n"); err != nil {
 		t.Fatal(err)
 	}
 	i, _ := b.Plugin("a")
@@ -481,6 +481,11 @@ func TestAPluginThatHangs(t *testing.T) {
 		t.Errorf("another plugin: %v, %v", out, err)
 	}
 	close(release)
+	for deadline := time.Now().Add(time.Minute); i.Did().Running > 0; time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("its calls do not end: %+v", i.Did())
+		}
+	}
 	if out, err := i.Execute(t.Context(), nil); out != "done" || err != nil {
 		t.Errorf("after it ended: %v, %v", out, err)
 	}

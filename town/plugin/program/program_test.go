@@ -448,7 +448,13 @@ func TestInASet(t *testing.T) {
 		t.Fatal(err)
 	}
 	i, _ = s.Plugin("x")
-	if _, err := i.Execute(t.Context(), nil); !errors.Is(err, plugin.ErrLate) || errors.Is(err, plugin.ErrStuck) || i.Did().Stuck != 0 {
+	var err error
+	for range 5 { // a busy machine may take longer to kill it than a call may take to return
+		if _, err = i.Execute(t.Context(), nil); !errors.Is(err, plugin.ErrStuck) {
+			break
+		}
+	}
+	if !errors.Is(err, plugin.ErrLate) || errors.Is(err, plugin.ErrStuck) || i.Did().Stuck != 0 {
 		t.Errorf("a stubborn program: %v, %+v", err, i.Did())
 	}
 }
