@@ -75,7 +75,7 @@ func yard(t testing.TB, env ...string) *Yard {
 	}
 	return &Yard{Dir: filepath.Join(dir, "rigs"), File: filepath.Join(dir, "config", "rigs.yaml"), Town: "alpha",
 		Lock: func(name string) string { return filepath.Join(dir, "locks", name+".lock") },
-		Git:  gitcmd.Options{Env: append(environment(), env...), Deadline: time.Minute, Idle: 20 * time.Second}}
+		Git:  gitcmd.Options{Env: append(environment(), env...), Deadline: 10 * time.Minute, Idle: 5 * time.Minute}}
 }
 
 // rig makes a rig called web of a remote.

@@ -159,7 +159,6 @@ func TestAddFails(t *testing.T) {
 	empty := filepath.Join(t.TempDir(), "empty.git")
 	git(t, "/", "init", "-q", "--bare", empty)
 	y := yard(t)
-	y.Git.Idle = time.Second
 	for name, c := range map[string]struct {
 		url   string
 		kind  error
@@ -177,6 +176,10 @@ func TestAddFails(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			server.Set(c.fault)
 			defer server.Set(gitserver.None)
+			y := *y
+			if c.fault == gitserver.BlackHole {
+				y.Git.Idle = time.Second
+			}
 			_, err := y.Add(t.Context(), Adding{Settings: Settings{Name: "web", URL: c.url}})
 			if err == nil || c.kind != nil && !errors.Is(err, c.kind) {
 				t.Errorf("%v", err)
