@@ -280,6 +280,7 @@ func TestSharedIsExclusive(t *testing.T) {
 		if err := db.Close(); err != nil {
 			t.Fatal(err)
 		}
+		opts.Wait = db.opts.Wait
 		again, err := OpenShared(t.Context(), opts)
 		if err != nil {
 			t.Fatal(err)
@@ -423,7 +424,6 @@ func TestServerEndsInItsGreeting(t *testing.T) {
 	made(t, dir)
 	opts := options(dir)
 	opts.Socket = filepath.Join(shortDir(t), "sql.sock")
-	opts.Wait = lockPoll
 	server, err := net.Listen("unix", opts.Socket)
 	if err != nil {
 		t.Fatal(err)

@@ -113,6 +113,7 @@ func TestKilledServer(t *testing.T) {
 		t.Fatal(err)
 	}
 	serveInChild(t, dir, opts.Socket)
+	opts.Wait = options(dir).Wait // it may be slow to answer
 	if db = open(t, opts); !db.served() {
 		t.Error("the next server does not answer")
 	}

@@ -19,8 +19,10 @@ type fakeOptions struct {
 	Record string
 	// Trust shows a dialog first; with Exit, "exit" is preselected.
 	Trust, Exit bool
-	// Busy is how long it works on a message.
-	Busy time.Duration
+	// Busy is how long it works on a message. With Until it works on each message until
+	// that file has as many bytes as there were messages.
+	Busy  time.Duration
+	Until string
 	// Absorb is how long after a paste an Enter is a part of it.
 	Absorb time.Duration
 	// Lose is how many Enters it does not see at all.
@@ -152,6 +154,14 @@ func (f *fake) enter() {
 	}
 }
 
+func (f *fake) busy() bool {
+	if f.Until == "" {
+		return time.Now().Before(f.until)
+	}
+	info, err := os.Stat(f.Until)
+	return len(f.said) > 0 && (err != nil || info.Size() < int64(len(f.said)))
+}
+
 // draw draws the screen: what was said, the busy line, the composer and a footer.
 func (f *fake) draw() {
 	size, err := unix.IoctlGetWinsize(1, unix.TIOCGWINSZ)
@@ -188,8 +198,7 @@ func (f *fake) draw() {
 	for _, l := range above {
 		out.WriteString("  " + l + "\r\n")
 	}
-	busy := time.Now().Before(f.until)
-	if busy {
+	if f.busy() {
 		out.WriteString("\x1b[2m• Working (1s • \x1b[0mesc\x1b[2m to interrupt)\x1b[0m")
 	}
 	out.WriteString("\r\n\r\n\x1b[1m›\x1b[0m ")

@@ -216,7 +216,7 @@ func (h *handover) blind(ctx context.Context) (Handed, error) {
 func (h *handover) arrived(ctx context.Context) (why string, err error) {
 	why = "the composer does not show the text"
 	draft := ""
-	for end := time.Now().Add(pasteFor); time.Now().Before(end); {
+	for end := time.Now().Add(pasteFor + h.t.slack); time.Now().Before(end); {
 		if err := wait(ctx, glance); err != nil {
 			return "", err
 		}
@@ -258,7 +258,7 @@ func (h *handover) enter(ctx context.Context) (Handed, error) {
 			return Handed{}, err
 		}
 		left := false
-		for end := time.Now().Add(enterFor); time.Now().Before(end) || left && time.Now().Before(end.Add(acceptFor)); {
+		for end := time.Now().Add(enterFor + h.t.slack); time.Now().Before(end) || left && time.Now().Before(end.Add(acceptFor)); {
 			if err := wait(ctx, glance); err != nil {
 				return Handed{}, err
 			}

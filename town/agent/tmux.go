@@ -54,6 +54,10 @@ type Tmux struct {
 	Grace time.Duration
 	// Limits makes what limits the sessions; nil for none.
 	Limits *limits.Limiter
+
+	// slack is how much longer than usual an agent may take to show what it was given;
+	// tests give a busy machine more.
+	slack time.Duration
 }
 
 // Start describes a session to start.

@@ -147,7 +147,7 @@ func TestStatusWithoutAPlane(t *testing.T) {
 	where := layout.Town{Root: filepath.Join(w.Dir, "alpha")}
 	status := func() (int, glance.Snapshot) {
 		t.Helper()
-		code, stdout, stderr := w.Run("--town", "alpha", "--wait", "50ms", "--json", "status")
+		code, stdout, stderr := w.Run("--town", "alpha", "--wait", "3s", "--json", "status")
 		var s glance.Snapshot
 		if err := json.Unmarshal([]byte(stdout), &s); err != nil {
 			t.Fatalf("exit %d: %v: %s", code, err, stderr)
