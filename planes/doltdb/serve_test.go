@@ -358,7 +358,15 @@ func TestNothingIsLeftRunning(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	goleak.VerifyNone(t, append(engineLeaves(), before)...)
+	var left error
+	for deadline := time.Now().Add(time.Minute); ; { // Find itself waits for a second or two
+		if left = goleak.Find(append(engineLeaves(), before)...); left == nil || time.Now().After(deadline) {
+			break
+		}
+	}
+	if left != nil {
+		t.Error(left)
+	}
 }
 
 // A server that waits to take back a lease still closes at once.
