@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"gastown/e2e/gitserver"
+	"gastown/e2e/script"
 	"gastown/sync/federate"
 	"gastown/town/config"
 )
@@ -112,7 +113,7 @@ func TestRefusedPushesDelayNoPull(t *testing.T) {
 	p.edit("mayor", "first")
 	p.agree("origin", server.URL())
 	refuse := filepath.Join(dir, "hooks", "pre-receive")
-	if err := errors.Join(os.MkdirAll(filepath.Dir(refuse), 0o700), os.WriteFile(refuse, []byte("#!/bin/sh\nexit 1\n"), 0o700)); err != nil {
+	if err := errors.Join(os.MkdirAll(filepath.Dir(refuse), 0o700), script.Write(refuse, "#!/bin/sh\nexit 1\n")); err != nil {
 		t.Fatal(err)
 	}
 	p.schedule("jobs: {federation-sync: {schedule: \"@every 1s\", jitter: 0s}}")

@@ -43,7 +43,7 @@ var floors = map[string]int{
 
 // support is the part of e2e that tests of every floor and the programs of e2e
 // may import. It imports nothing of the product.
-var support = []string{"e2e/gitserver", "e2e/s3server", "e2e/stockdolt", "e2e/terminal"}
+var support = []string{"e2e/gitserver", "e2e/s3server", "e2e/script", "e2e/stockdolt", "e2e/terminal"}
 
 // helpers are packages for tests only, which may import that support too.
 var helpers = []string{"planes/doltdb/doltdbtest", "cmd/gt/internal/gttest", "cmd/bd/internal/hostile"}

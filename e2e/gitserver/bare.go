@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 )
 
 // BareOptions configure a repository. With the zero value it accepts every push.
@@ -69,6 +70,9 @@ func hook(dir, name, body string) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return fmt.Errorf("install hook %s: %w", name, err)
 	}
+	// Whoever is forked while the file is open has it open, too, and git cannot run it.
+	syscall.ForkLock.RLock()
+	defer syscall.ForkLock.RUnlock()
 	if err := os.WriteFile(path, []byte(script), 0o755); err != nil {
 		return fmt.Errorf("install hook %s: %w", name, err)
 	}

@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"gastown/e2e/script"
 )
 
 // Pulls and pushes are told apart: a remote that refuses every push fails no pull,
@@ -31,7 +33,7 @@ func TestPullsAndPushesAreApart(t *testing.T) {
 	if err := os.MkdirAll(filepath.Dir(refuse), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(refuse, []byte("#!/bin/sh\nexit 1\n"), 0o700); err != nil {
+	if err := script.Write(refuse, "#!/bin/sh\nexit 1\n"); err != nil {
 		t.Fatal(err)
 	}
 	a.write("roles/mayor.md", role("mayor", "alpha"))

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"gastown/e2e/script"
 )
 
 // Engines of one process run side by side, each with the environment of its own
@@ -16,8 +18,8 @@ func TestEnginesWithDifferentEnvironments(t *testing.T) {
 	dir := tempDir(t)
 	ssh := filepath.Join(dir, "ssh")
 	// The "connection" runs here, and notes for whom it was made.
-	script := "#!/bin/sh\nfor cmd; do :; done\necho \"$CALLER $PATH\" >>\"$CALLER_LOG\"\nexec sh -c \"$cmd\"\n"
-	if err := os.WriteFile(ssh, []byte(script), 0o700); err != nil {
+	text := "#!/bin/sh\nfor cmd; do :; done\necho \"$CALLER $PATH\" >>\"$CALLER_LOG\"\nexec sh -c \"$cmd\"\n"
+	if err := script.Write(ssh, text); err != nil {
 		t.Fatal(err)
 	}
 	const callers, syncs = 4, 3

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"gastown/e2e/script"
 	"gastown/planes/ledger"
 	"gastown/sync/share"
 	"gastown/town"
@@ -39,7 +40,7 @@ func barred(t testing.TB, url string) (open func()) {
 	if err := os.MkdirAll(filepath.Dir(hook), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(hook, []byte("#!/bin/sh\nexit 1\n"), 0o700); err != nil {
+	if err := script.Write(hook, "#!/bin/sh\nexit 1\n"); err != nil {
 		t.Fatal(err)
 	}
 	return func() {
@@ -141,7 +142,7 @@ func (s *sharer) unanswered(url string) {
 	s.t.Helper()
 	dir, former := s.opts.Layout.Remote("origin"), filepath.Join(tempDir(s.t), "former")
 	hook := filepath.Join(url, "hooks", "post-receive")
-	if err := os.WriteFile(hook, []byte("#!/bin/sh\ncp -a '"+dir+"' '"+former+"'\n"), 0o700); err != nil {
+	if err := script.Write(hook, "#!/bin/sh\ncp -a '"+dir+"' '"+former+"'\n"); err != nil {
 		s.t.Fatal(err)
 	}
 	s.push(url)

@@ -15,6 +15,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"gastown/e2e/script"
 	"gastown/planes/doltdb"
 	"gastown/planes/exchange"
 	"gastown/planes/ledger"
@@ -402,8 +403,8 @@ func TestShareCostsNoConnection(t *testing.T) {
 	a.init(url)
 	log := filepath.Join(tempDir(t), "connections")
 	for _, side := range []string{"receive-pack", "upload-pack"} {
-		script := fmt.Sprintf("#!/bin/sh\necho %s >>%s\nexec git %s \"$@\"\n", side, log, side)
-		if err := os.WriteFile(filepath.Join(filepath.Dir(log), side), []byte(script), 0o700); err != nil {
+		text := fmt.Sprintf("#!/bin/sh\necho %s >>%s\nexec git %s \"$@\"\n", side, log, side)
+		if err := script.Write(filepath.Join(filepath.Dir(log), side), text); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -412,7 +413,7 @@ func TestShareCostsNoConnection(t *testing.T) {
 	a.write("templates/bug.md", "changed\n")
 	before := gitOut(t, url, "for-each-ref", "--format=%(objectname)", dataRef)
 	ssh := filepath.Join(filepath.Dir(log), "ssh")
-	if err := os.WriteFile(ssh, []byte("#!/bin/sh\nfor cmd; do :; done\necho \"$cmd\" >>"+log+"\nexec sh -c \"$cmd\"\n"), 0o700); err != nil {
+	if err := script.Write(ssh, "#!/bin/sh\nfor cmd; do :; done\necho \"$cmd\" >>"+log+"\nexec sh -c \"$cmd\"\n"); err != nil {
 		t.Fatal(err)
 	}
 	a.opts.Env = append(a.opts.Env, "GIT_SSH_COMMAND="+ssh, "GIT_SSH_VARIANT=simple")

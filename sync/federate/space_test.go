@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"gastown/e2e/script"
 	"gastown/sync/gitcmd"
 	"gastown/sync/gitremote"
 	"gastown/sync/share"
@@ -27,7 +28,7 @@ const dropsOthers = `git for-each-ref --format='delete %(refname)' | grep -v ' r
 // hook installs a hook in a bare repository.
 func hook(t testing.TB, repo, name, body string) {
 	t.Helper()
-	if err := os.WriteFile(filepath.Join(repo, "hooks", name), []byte("#!/bin/sh\n"+body+"\n"), 0o700); err != nil {
+	if err := script.Write(filepath.Join(repo, "hooks", name), "#!/bin/sh\n"+body+"\n"); err != nil {
 		t.Fatal(err)
 	}
 }

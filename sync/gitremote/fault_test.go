@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"gastown/e2e/script"
 	"gastown/sync/gitcmd"
 )
 
@@ -19,12 +20,12 @@ import (
 // ssh://host/path.
 func fakeSSH(t testing.TB, body string) []string {
 	t.Helper()
-	script := filepath.Join(t.TempDir(), "ssh")
+	path := filepath.Join(t.TempDir(), "ssh")
 	text := "#!/bin/sh\nfor cmd; do :; done\n" + body + "\n"
-	if err := os.WriteFile(script, []byte(text), 0o755); err != nil {
+	if err := script.Write(path, text); err != nil {
 		t.Fatal(err)
 	}
-	return []string{"GIT_SSH_COMMAND=" + script, "GIT_SSH_VARIANT=simple"}
+	return []string{"GIT_SSH_COMMAND=" + path, "GIT_SSH_VARIANT=simple"}
 }
 
 // The server applies the push and the connection dies before it says so.
@@ -117,7 +118,7 @@ func TestRefusedByHook(t *testing.T) {
 	a := openMirror(t, t.TempDir(), url)
 	write(t, a, "one")
 	hook := filepath.Join(url, "hooks", "pre-receive")
-	if err := os.WriteFile(hook, []byte("#!/bin/sh\necho 'this repository is frozen' >&2\nexit 1\n"), 0o755); err != nil {
+	if err := script.Write(hook, "#!/bin/sh\necho 'this repository is frozen' >&2\nexit 1\n"); err != nil {
 		t.Fatal(err)
 	}
 	_, err := a.Publish(t.Context(), PublishOptions{})

@@ -3,12 +3,13 @@ package gitremote
 import (
 	"fmt"
 	"math/rand/v2"
-	"os"
 	"strconv"
 	"strings"
 	"testing"
 
 	"pgregory.net/rapid"
+
+	"gastown/e2e/script"
 )
 
 func noise(r *rand.Rand, n int) string {
@@ -120,7 +121,7 @@ func TestRemoteThatForbidsRewinding(t *testing.T) {
 	t.Parallel()
 	url := bareRepo(t)
 	hook := "#!/bin/sh\ntest $2 = 0000000000000000000000000000000000000000 || git merge-base --is-ancestor $2 $3\n"
-	if err := os.WriteFile(url+"/hooks/update", []byte(hook), 0o755); err != nil {
+	if err := script.Write(url+"/hooks/update", hook); err != nil {
 		t.Fatal(err)
 	}
 	m := openMirror(t, t.TempDir(), url, func(o *Options) { o.SquashCommits = 3 })

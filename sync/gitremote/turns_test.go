@@ -2,11 +2,11 @@ package gitremote
 
 import (
 	"errors"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	"gastown/e2e/script"
 	"gastown/sync/gitcmd"
 	"gastown/town"
 )
@@ -210,7 +210,7 @@ func TestTurnThatCannotBeFetched(t *testing.T) {
 func TestHostsWithoutTurns(t *testing.T) {
 	hook := func(rule string) func(t *testing.T, url string) {
 		return func(t *testing.T, url string) {
-			if err := os.WriteFile(filepath.Join(url, "hooks", "update"), []byte("#!/bin/sh\n"+rule+"\n"), 0o700); err != nil {
+			if err := script.Write(filepath.Join(url, "hooks", "update"), "#!/bin/sh\n"+rule+"\n"); err != nil {
 				t.Fatal(err)
 			}
 		}

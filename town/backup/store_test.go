@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"gastown/e2e/script"
 	"gastown/sync/gitcmd"
 )
 
@@ -82,7 +83,7 @@ var buckets atomic.Int64
 func overRsync(t *testing.T, dir string) Store {
 	t.Helper()
 	shell := filepath.Join(t.TempDir(), "shell")
-	if err := os.WriteFile(shell, []byte("#!/bin/sh\nshift\nexec \"$@\"\n"), 0o700); err != nil {
+	if err := script.Write(shell, "#!/bin/sh\nshift\nexec \"$@\"\n"); err != nil {
 		t.Fatal(err)
 	}
 	return Rsync{Target: "host:" + dir, Env: os.Environ(), Scratch: t.TempDir(), Shell: shell}

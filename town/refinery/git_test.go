@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"gastown/e2e/script"
 	"gastown/planes/operational"
 	"gastown/sync/gitcmd"
 	"gastown/town"
@@ -304,7 +305,7 @@ func TestPushProtection(t *testing.T) {
 	p := newPlace(t, "test ! -e bad")
 	hook := "#!/bin/sh\nwhile read old new ref; do\n  case $ref in refs/heads/main) ;; *) continue;; esac\n" +
 		"  git log -p $old..$new | grep -q '^+token' && { echo 'push declined: it has a secret'; exit 1; }\ndone\nexit 0\n"
-	if err := os.WriteFile(filepath.Join(p.remote, "hooks", "pre-receive"), []byte(hook), 0o700); err != nil {
+	if err := script.Write(filepath.Join(p.remote, "hooks", "pre-receive"), hook); err != nil {
 		t.Fatal(err)
 	}
 	for _, file := range []string{"one", "two", "leak", "three", "bad", "four"} {
