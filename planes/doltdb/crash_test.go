@@ -42,7 +42,7 @@ func childServes(dir, socket string) error {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
 	s, err := Serve(ctx, ServeOptions{
-		Dir: filepath.Dir(dir), Planes: []string{filepath.Base(dir)}, Socket: socket, Command: "child", Wait: time.Minute,
+		Dir: filepath.Dir(dir), Planes: []string{filepath.Base(dir)}, Socket: socket, Command: "child", Wait: time.Minute, Grace: time.Minute,
 	})
 	if err != nil {
 		return err

@@ -36,7 +36,7 @@ func open(t *testing.T, change func(*vault.Options)) *rig {
 func openAt(t *testing.T, v *vaulttest.Server, change func(*vault.Options)) *rig {
 	t.Helper()
 	r := &rig{Server: v, t: t}
-	r.o = vault.Options{Address: v.URL, Now: v.Now, Login: vault.Login{Getenv: func(name string) string {
+	r.o = vault.Options{Address: v.URL, Now: v.Now, Timeout: time.Minute, Login: vault.Login{Getenv: func(name string) string {
 		return map[string]string{"VAULT_TOKEN": vaulttest.RootToken}[name]
 	}}}
 	if change != nil {
@@ -178,10 +178,14 @@ func TestStates(t *testing.T) {
 	}{
 		vaulttest.Sealed:     {vault.ErrSealed, "sealed"},
 		vaulttest.Leaderless: {vault.ErrStandby, "standby"},
-		vaulttest.Hanging:    {vault.ErrUnreachable, "within 200ms"},
+		vaulttest.Hanging:    {vault.ErrUnreachable, "within 2s"},
 	} {
 		t.Run(string(state), func(t *testing.T) {
-			r := open(t, func(o *vault.Options) { o.Timeout = 200 * time.Millisecond })
+			r := open(t, func(o *vault.Options) {
+				if state == vaulttest.Hanging {
+					o.Timeout = 2 * time.Second
+				}
+			})
 			r.Be(state)
 			r.fails("TOKEN", v.is, v.text)
 			r.Requests()
