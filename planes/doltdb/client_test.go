@@ -299,7 +299,7 @@ func TestCollectionBesideClients(t *testing.T) {
 	collector := open(t, opts)
 	ctx, cancel := context.WithCancel(t.Context())
 	var all errgroup.Group
-	var kept [4]int
+	var kept [4]atomic.Int64
 	for w := range kept {
 		db, err := OpenLocal(t.Context(), opts)
 		if err != nil {
@@ -307,12 +307,12 @@ func TestCollectionBesideClients(t *testing.T) {
 		}
 		defer db.Close()
 		all.Go(func() error {
-			for ; ctx.Err() == nil; kept[w]++ {
+			for ; ctx.Err() == nil; kept[w].Add(1) {
 				// One connection is held across the collection, within a
 				// transaction.
 				_, err := db.Update(t.Context(), "w", func(tx *Tx) error {
 					for part := range 5 {
-						if _, err := tx.Exec(t.Context(), "INSERT INTO notes VALUES (?, ?)", fmt.Sprint(w, "-", kept[w], "-", part), strings.Repeat("x", 5000)); err != nil {
+						if _, err := tx.Exec(t.Context(), "INSERT INTO notes VALUES (?, ?)", fmt.Sprint(w, "-", kept[w].Load(), "-", part), strings.Repeat("x", 5000)); err != nil {
 							return err
 						}
 					}
@@ -325,6 +325,7 @@ func TestCollectionBesideClients(t *testing.T) {
 			return nil
 		})
 	}
+	eventually(t, func() bool { return kept[0].Load() > 0 }) // however slow the clients are
 	var failed error
 	for range 5 {
 		failed = errors.Join(failed, collector.GC(t.Context()))
@@ -333,11 +334,11 @@ func TestCollectionBesideClients(t *testing.T) {
 	if err := errors.Join(failed, all.Wait()); err != nil {
 		t.Fatal(err)
 	}
-	var rows int
+	var rows int64
 	err := collector.View(t.Context(), func(tx *Tx) error {
 		return tx.QueryRow(t.Context(), "SELECT COUNT(*) FROM notes").Scan(&rows)
 	})
-	want := 5 * (kept[0] + kept[1] + kept[2] + kept[3])
+	want := 5 * (kept[0].Load() + kept[1].Load() + kept[2].Load() + kept[3].Load())
 	if err != nil || rows != want || want == 0 {
 		t.Errorf("%d rows of %d, %v", rows, want, err)
 	}
