@@ -20,8 +20,8 @@ import (
 const (
 	// takeTime bounds how long Take looks for a moment at which nobody writes.
 	takeTime = 10 * time.Second
-	// firstLookPause is the pause after a look during which somebody wrote. It doubles
-	// up to lastLookPause, so that a look soon falls between two writes.
+	// firstLookPause is the pause after two looks between which somebody wrote. It doubles
+	// up to lastLookPause, so that two looks soon fall between two writes.
 	firstLookPause = 50 * time.Microsecond
 	lastLookPause  = 2 * time.Millisecond
 	// linkAttempts is how often Take begins anew because a garbage collection removed
@@ -115,6 +115,8 @@ func (m *Moment) observeAll(ctx context.Context, sources []Source) ([]look, erro
 			case <-deadline:
 				return nil, town.Fail("copy the databases", "run it again when less is written", "%w: something is written all the time", town.ErrBusy)
 			}
+			before = nil // the pause is no part of the time in which nobody may write
+			continue
 		}
 		before = now
 	}
