@@ -185,7 +185,7 @@ func TestLimits(t *testing.T) {
 		"i=0; while [ $i -lt 200 ]; do sleep 30 >/dev/null 2>&1 & i=$((i+1)); done; wait": "ork",
 		`echo '{"version":1,"output":1}'`:                                                 "",
 	} {
-		_, err := b.sh(script, small).Execute(within(t, time.Minute), nil)
+		_, err := b.sh(script, small).Execute(within(t, 10*time.Minute), nil)
 		if (want == "") != (err == nil) || err != nil && !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want %q", script, err, want)
 		}
