@@ -78,7 +78,7 @@ func TestThePartCollectsWhileItRuns(t *testing.T) {
 	log.SetOutput(io.Discard)
 	h := host{f, log, make(chan string, 100)}
 	p := New(h)
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	// A reader that does not collect itself.
 	reader := feed.New(feed.Options{
