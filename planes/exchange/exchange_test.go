@@ -22,7 +22,7 @@ const uuid = "exchange-1"
 func options(t testing.TB) doltdb.Options {
 	return doltdb.Options{
 		Dir:   filepath.Join(t.TempDir(), "exchange"),
-		Actor: town.Actor{Name: "Ada", Email: "ada@example.com"}, Wait: 10 * time.Second,
+		Actor: town.Actor{Name: "Ada", Email: "ada@example.com"}, Wait: 2 * time.Minute,
 	}
 }
 

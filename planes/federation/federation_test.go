@@ -27,7 +27,7 @@ func newStore(t testing.TB) *Store {
 	t.Helper()
 	opts := doltdb.Options{
 		Dir:   filepath.Join(t.TempDir(), "federation"),
-		Actor: town.Actor{Name: "Ada", Email: "ada@example.com"}, Wait: 10 * time.Second,
+		Actor: town.Actor{Name: "Ada", Email: "ada@example.com"}, Wait: 2 * time.Minute,
 	}
 	s, err := Create(t.Context(), opts, "store-1", "town-1")
 	if err == nil && doltdbtest.Serve(t, opts.Dir, s.Close) {
@@ -256,7 +256,7 @@ func TestRowsOfAnotherProgramAreMended(t *testing.T) {
 func TestOnlyTheConfiguredStoreOpens(t *testing.T) {
 	s := newStore(t)
 	dir := s.Dir()
-	opts := doltdbtest.Reach(doltdb.Options{Dir: dir, Wait: 10 * time.Second})
+	opts := doltdbtest.Reach(doltdb.Options{Dir: dir, Wait: 2 * time.Minute})
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}

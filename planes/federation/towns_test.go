@@ -16,7 +16,7 @@ import (
 func testOptions(t testing.TB) doltdb.Options {
 	return doltdb.Options{
 		Dir:   filepath.Join(t.TempDir(), "federation"),
-		Actor: town.Actor{Name: "Ada", Email: "ada@example.com"}, Wait: 10 * time.Second,
+		Actor: town.Actor{Name: "Ada", Email: "ada@example.com"}, Wait: 2 * time.Minute,
 	}
 }
 

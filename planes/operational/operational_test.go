@@ -26,7 +26,7 @@ const (
 
 func options(dir string) doltdb.Options {
 	return doltdbtest.Reach(doltdb.Options{
-		Dir: dir, Actor: town.Actor{Name: "Ada", Email: "ada@example.com"}, Wait: 20 * time.Second, Command: "test",
+		Dir: dir, Actor: town.Actor{Name: "Ada", Email: "ada@example.com"}, Wait: 2 * time.Minute, Command: "test",
 	})
 }
 

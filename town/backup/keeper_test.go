@@ -25,7 +25,7 @@ type harness struct {
 }
 
 func options(dir string) doltdb.Options {
-	return doltdb.Options{Dir: dir, Actor: town.Actor{Name: "Ada", Email: "ada@example.com"}, Wait: 10 * time.Second}
+	return doltdb.Options{Dir: dir, Actor: town.Actor{Name: "Ada", Email: "ada@example.com"}, Wait: 2 * time.Minute}
 }
 
 var planeNames = []string{"ledger", "operational"}
@@ -64,7 +64,7 @@ func keeperAt(h *harness) *Keeper {
 			}
 			return release, nil
 		},
-		Wait: 10 * time.Second,
+		Wait: 2 * time.Minute,
 	}
 }
 

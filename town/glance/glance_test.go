@@ -28,7 +28,7 @@ var noon = time.Date(2031, 3, 10, 12, 0, 0, 0, time.UTC)
 func plane(t *testing.T) *operational.Store {
 	t.Helper()
 	opts := doltdb.Options{
-		Dir: filepath.Join(t.TempDir(), "data", "operational"), Actor: town.Actor{Name: "Ada", Email: "ada@example.com"}, Wait: 20 * time.Second, Command: "test",
+		Dir: filepath.Join(t.TempDir(), "data", "operational"), Actor: town.Actor{Name: "Ada", Email: "ada@example.com"}, Wait: 2 * time.Minute, Command: "test",
 	}
 	s, err := operational.Create(t.Context(), opts, "3f8d3c1e-6a55-4c7c-9d1c-0c2f5b8f3a12")
 	if err != nil {

@@ -17,7 +17,7 @@ var notes = []doltdb.Migration{{
 }}
 
 func options(dir string) doltdb.Options {
-	return doltdb.Options{Dir: dir, Actor: town.Actor{Name: "Ada", Email: "ada@example.com"}, Wait: 20 * time.Second, Command: "test"}
+	return doltdb.Options{Dir: dir, Actor: town.Actor{Name: "Ada", Email: "ada@example.com"}, Wait: 2 * time.Minute, Command: "test"}
 }
 
 func create(t *testing.T, dir string) *doltdb.Shared {
