@@ -29,7 +29,7 @@ func TestMain(m *testing.M) {
 func yardAt(dir string) *Yard {
 	return &Yard{Dir: filepath.Join(dir, "rigs"), File: filepath.Join(dir, "config", "rigs.yaml"), Town: "alpha",
 		Lock: func(name string) string { return filepath.Join(dir, "locks", name+".lock") },
-		Git:  gitcmd.Options{Env: environment(), Deadline: time.Minute, Idle: 20 * time.Second}}
+		Git:  gitcmd.Options{Env: environment(), Deadline: 10 * time.Minute, Idle: 5 * time.Minute}}
 }
 
 // work prepares, fills, saves and removes a sandbox until it is killed. Before a content
