@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"gastown/planes/doltdb/internal/engine"
 	"gastown/town"
 )
@@ -402,6 +404,34 @@ func TestGCKeepsEverything(t *testing.T) {
 		}
 		if get(t, db, "a") != "30" || len(get(t, db, "large0")) != town.MaxDocumentBytes {
 			t.Error("a collection lost something")
+		}
+	})
+}
+
+// Callers that collect at the same time do so one after the other. In the engine each
+// would wait for the other, for ever.
+func TestCollectionsAtOnce(t *testing.T) {
+	everywhere(t, func(t *testing.T, p place) {
+		db := p.create(t, filepath.Join(t.TempDir(), "federation"))
+		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+		defer cancel()
+		var all errgroup.Group
+		for n := range 4 {
+			all.Go(func() error {
+				for range 5 {
+					if err := db.GC(ctx); err != nil {
+						return err
+					}
+				}
+				return nil
+			})
+			put(t, db, "a", fmt.Sprint(n))
+		}
+		if err := all.Wait(); err != nil {
+			t.Error(err)
+		}
+		if got := get(t, db, "a"); got != "3" {
+			t.Errorf("after gc: %q", got)
 		}
 	})
 }

@@ -6,8 +6,11 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"gastown/planes/doltdb/internal/engine"
+	"gastown/planes/doltdb/internal/wire"
+	"gastown/town"
 )
 
 // gcThreshold is how large the journal of new writes may grow, in bytes,
@@ -25,21 +28,34 @@ const gcTables = 64
 // GC rewrites the database without what no commit needs. Others who use it
 // through the same server go on meanwhile. In this process writers wait: the
 // embedded engine does not keep what their transactions have written so far.
-func (db *Local) GC(ctx context.Context) (err error) {
-	defer engine.Recovered("collect garbage of the "+db.opts.name()+" database", &err)
-	collect := func() error {
-		return db.administer(ctx, func(tx *Tx) error { return tx.call(ctx, "CALL DOLT_GC()") })
-	}
-	if db.served() {
-		return collect()
-	}
-	return db.inTurn(ctx, db.deadline(), collect)
+// GC waits for another caller that collects, and reports town.ErrBusy when that takes
+// longer than Options.Wait.
+func (db *Local) GC(ctx context.Context) error {
+	return db.collect(ctx, db.deadline())
 }
+
+// collect is GC that waits until the deadline.
+func (db *Local) collect(ctx context.Context, deadline time.Time) (err error) {
+	defer engine.Recovered("collect garbage of the "+db.opts.name()+" database", &err)
+	if !db.served() {
+		return db.inTurn(ctx, deadline, func() error { return db.administer(ctx, func(tx *Tx) error { return tx.collect(ctx) }) })
+	}
+	return db.administer(ctx, func(tx *Tx) error {
+		// A collection waits for the statements of all sessions. One that begins
+		// meanwhile is such a statement and waits for the first, for ever.
+		if err := tx.lock(ctx, db.opts, deadline, wire.CollectLock(db.opts.name())); err != nil {
+			return err
+		}
+		return tx.collect(ctx)
+	})
+}
+
+func (tx *Tx) collect(ctx context.Context) error { return tx.call(ctx, "CALL DOLT_GC()") }
 
 // MaybeGC collects when the journal, or the number of table files, has outgrown
 // its threshold, and says whether it did. Row-by-row writes leave most of what
 // they store unused, and each fetch leaves a file. It leaves the database of an
-// external server to that server.
+// external server to that server, and does nothing while another client collects.
 func (db *Local) MaybeGC(ctx context.Context) (bool, error) {
 	return db.gcAbove(ctx, gcThreshold)
 }
@@ -79,5 +95,12 @@ func (db *Local) gcAbove(ctx context.Context, journalBytes int64) (bool, error) 
 	if err != nil || journal < journalBytes && tables <= gcTables {
 		return false, err
 	}
-	return true, db.GC(ctx)
+	if !db.served() {
+		return true, db.GC(ctx)
+	}
+	// Whoever collects now does what this caller would.
+	if err = db.collect(ctx, time.Now()); errors.Is(err, town.ErrBusy) {
+		return false, nil
+	}
+	return true, err
 }

@@ -66,6 +66,9 @@ func WriteLock(database string) string { return LockPrefix + "write-" + database
 // exchanged.
 func SharedLock(database string) string { return LockPrefix + "shared-" + database }
 
+// CollectLock names the lock of the one session that collects a database's garbage.
+func CollectLock(database string) string { return LockPrefix + "collect-" + database }
+
 // Describe names the process that holds a database's lock.
 func Describe(h lockfile.Holder) string {
 	if h.State == string(Serving) && !h.Stopped() {
