@@ -6,7 +6,9 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
+	"time"
 )
 
 // part is something of a Town that a person may restore from an older copy.
@@ -53,8 +55,15 @@ func (tt *testTown) backup(path string) (restore func()) {
 	copyOf(tt.t, at, saved)
 	return func() {
 		tt.t.Helper()
-		if err := os.RemoveAll(at); err != nil {
-			tt.t.Fatal(err)
+		// The engine may still write a file in what it has closed.
+		for end := time.Now().Add(time.Minute); ; time.Sleep(time.Millisecond) {
+			err := os.RemoveAll(at)
+			if err == nil {
+				break
+			}
+			if !errors.Is(err, syscall.ENOTEMPTY) || time.Now().After(end) {
+				tt.t.Fatal(err)
+			}
 		}
 		copyOf(tt.t, saved, at)
 	}
