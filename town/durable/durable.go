@@ -74,36 +74,36 @@ func Replace(path string, data []byte, perm fs.FileMode) error {
 // text or the new one, but after a loss of power the file may be empty. It is for what
 // is derived again or lives no longer than the machine runs.
 func ReplaceUnflushed(path string, data []byte, perm fs.FileMode) error {
-	f, err := renameio.NewPendingFile(path, renameio.WithTempDir(filepath.Dir(path)), renameio.WithStaticPermissions(perm))
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(data)
-	if err == nil {
-		err = os.Rename(f.Name(), path)
-	}
-	if err != nil {
-		return errors.Join(err, f.Cleanup())
-	}
-	return f.File.Close()
+	return pend(path, data, perm, func(f *renameio.PendingFile) error { return os.Rename(f.Name(), path) })
 }
 
 // WriteNew is WriteFile that fails, with fs.ErrExist, when the file exists.
 func WriteNew(path string, data []byte, perm fs.FileMode) error {
+	err := pend(path, data, perm, func(f *renameio.PendingFile) error {
+		if err := f.Sync(); err != nil {
+			return err
+		}
+		return RenameNewUnflushed(f.Name(), path)
+	})
+	if err != nil {
+		return err
+	}
+	return SyncDir(filepath.Dir(path))
+}
+
+// pend writes a file under a temporary name, and has place give it its own.
+func pend(path string, data []byte, perm fs.FileMode, place func(*renameio.PendingFile) error) error {
 	f, err := renameio.NewPendingFile(path, renameio.WithTempDir(filepath.Dir(path)), renameio.WithStaticPermissions(perm))
 	if err != nil {
 		return err
 	}
 	if _, err = f.Write(data); err == nil {
-		err = f.Sync()
-	}
-	if err == nil {
-		err = RenameNewUnflushed(f.Name(), path)
+		err = place(f)
 	}
 	if err != nil {
 		return errors.Join(err, f.Cleanup())
 	}
-	return errors.Join(f.File.Close(), SyncDir(filepath.Dir(path)))
+	return f.File.Close()
 }
 
 func replace(path string, perm fs.FileMode, write func(io.Writer) error) (err error) {

@@ -245,10 +245,11 @@ func (t *Town) standBy(ctx context.Context, place Place, take func(context.Conte
 	if err := take(ctx); err != nil {
 		return false, fmt.Errorf("take the last backup: %w", err)
 	}
-	for _, r := range t.Remotes {
-		if unknown {
-			break // there is nothing to take back
-		}
+	remotes := t.Remotes
+	if unknown {
+		remotes = nil // there is nothing to take back
+	}
+	for _, r := range remotes {
 		t.tell("stepping down at " + r.Name)
 		if _, err := t.Engine.StepDown(ctx, r); err != nil {
 			return false, err
