@@ -18,6 +18,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"gastown/e2e/internal/programs"
+	"gastown/e2e/internal/scratch"
 )
 
 // bin is the directory of the programs under test.
@@ -124,9 +125,8 @@ func patient(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 1 {
 		ts.Fatalf("usage: patient COMMAND...")
 	}
-	const busy = 4
 	got := code(ts, args)
-	for end := time.Now().Add(awaitLimit); got == busy && time.Now().Before(end); got = code(ts, args) {
+	for end := time.Now().Add(awaitLimit); got == scratch.ExitBusy && time.Now().Before(end); got = code(ts, args) {
 		time.Sleep(awaitPoll)
 	}
 	if got != 0 {

@@ -60,7 +60,7 @@ func (p *place) patrolUntil(what string, holds func() bool) {
 // patrol runs a pass. What it finds busy is left to the next one.
 func (p *place) patrol() {
 	p.T.Helper()
-	if _, err := p.Try("gt", "polecat", "patrol"); err != nil && scratch.Exit(err) != 4 {
+	if _, err := p.Try("gt", "polecat", "patrol"); err != nil && scratch.Exit(err) != scratch.ExitBusy {
 		p.T.Fatal(err)
 	}
 }

@@ -51,7 +51,7 @@ func (p *place) witness(args ...string) (w witnessed) {
 	p.Await("a patrol finds nothing busy", func() bool {
 		out, err := p.Try("gt", append([]string{"witness", "patrol", "--json"}, args...)...)
 		code := scratch.Exit(err)
-		if code != 0 && code != 4 {
+		if code != 0 && code != scratch.ExitBusy {
 			p.T.Fatal(err)
 		}
 		var now witnessed
@@ -135,7 +135,7 @@ func TestLostWorkers(t *testing.T) {
 			t.Errorf("%s is not at the remote:\n%s", file, saved)
 		}
 	}
-	if text := p.BD("show", "web-hang"); !strings.Contains(text, "refs/gt/rescue/polecats/") || !strings.Contains(text, " was stalled (") {
+	if text := p.BD("show", "web-hang"); !strings.Contains(text, "refs/gt/rescue/polecats/") || !strings.Contains(text, "no output, no heartbeat") {
 		t.Errorf("the bead does not say what was found:\n%s", text)
 	}
 	if out := p.GT("escalate", "list"); !strings.Contains(out, "no") {

@@ -32,7 +32,7 @@ func (p *Town) Status() (g Glance) {
 	p.Await("gt status has read everything", func() bool {
 		g = Glance{}
 		out, err := p.Try("gt", "status", "--json")
-		if Exit(err) == exitBusy {
+		if Exit(err) == ExitBusy {
 			return false
 		}
 		if err == nil {
@@ -46,8 +46,8 @@ func (p *Town) Status() (g Glance) {
 	return g
 }
 
-// exitBusy is the exit code of a command that found something busy.
-const exitBusy = 4
+// ExitBusy is the exit code of a command that found something busy.
+const ExitBusy = 4
 
 // HandedIn reports whether a bead's work was handed in or has ended.
 func (p *Town) HandedIn(g Glance, bead string) bool {
@@ -65,7 +65,7 @@ func (p *Town) Deacon() int {
 		if err != nil || json.Unmarshal([]byte(out), &s) != nil {
 			s.PID = 0
 		}
-		return Exit(err) != exitBusy
+		return Exit(err) != ExitBusy
 	})
 	return s.PID
 }
@@ -147,7 +147,7 @@ func (p *Town) NukeAll() {
 		}
 		p.Await("gt polecat nuke "+a.Agent+" succeeds", func() bool {
 			_, err := p.Try("gt", "polecat", "nuke", a.Agent)
-			if code := Exit(err); code != 0 && code != exitBusy {
+			if code := Exit(err); code != 0 && code != ExitBusy {
 				p.T.Fatal(err)
 			}
 			return err == nil
