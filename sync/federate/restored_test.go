@@ -55,7 +55,7 @@ func (tt *testTown) backup(path string) (restore func()) {
 	copyOf(tt.t, at, saved)
 	return func() {
 		tt.t.Helper()
-		// The engine may still write a file in what it has closed.
+		// Once something appeared in it meanwhile; who wrote that is not known.
 		for end := time.Now().Add(time.Minute); ; time.Sleep(time.Millisecond) {
 			err := os.RemoveAll(at)
 			if err == nil {
