@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -23,14 +24,24 @@ import (
 	"gastown/town"
 	"gastown/town/config"
 	"gastown/town/layout"
+	"gastown/town/lockfile"
+	"gastown/town/process"
 )
 
-// childEnv makes the test binary a Deacon of the Town it names.
-const childEnv = "GT_TEST_DEACON"
+// childEnv makes the test binary a Deacon of the Town it names. takerEnv makes it a
+// process that takes the lock it names; see startTaker.
+const (
+	childEnv = "GT_TEST_DEACON"
+	takerEnv = "GT_TEST_TAKER"
+	thenEnv  = "GT_TEST_TAKER_THEN"
+)
 
 func TestMain(m *testing.M) {
 	if root := os.Getenv(childEnv); root != "" {
 		child(root)
+	}
+	if path := os.Getenv(takerEnv); path != "" {
+		take(path, os.Getenv(thenEnv))
 	}
 	var err error
 	if engineHome, err = os.MkdirTemp("", "gtd"); err != nil {
@@ -230,33 +241,101 @@ func TestStartsAtOnceAfterAKill(t *testing.T) {
 	}
 }
 
-// The Deacon is killed while git waits for a silent remote. The next start ends the
-// remaining git processes, and the remote is free.
+// The Deacon is killed while git starts or waits for a silent remote. The next Deacon
+// ends the remaining git processes, and the remote is free.
 func TestAKillLeavesNoProcess(t *testing.T) {
 	p := found(t)
 	_, hole := hub(t)
 	p.agree("hole", hole.URL())
-	hole.Set(gitserver.BlackHole)
-	before := hole.Counts().Connections
-	cmd := p.startChild(t)
-	client := control.NewClient(p.layout.ControlSocket())
-	defer client.Close()
-	if _, err := client.Sync(t.Context(), "", false); err != nil {
-		t.Fatal(err)
-	}
-	until(t, "git is connected", func() bool { return hole.Counts().Connections > before })
-	if err := cmd.Process.Kill(); err != nil {
-		t.Fatal(err)
-	}
-	_ = cmd.Wait()
 	locks := filepath.Dir(p.layout.Lock(""))
-	until(t, "the helper of git is alone", func() bool { return len(orphans(locks)) > 0 })
+	left := 0
+	for range 4 {
+		hole.Set(gitserver.BlackHole)
+		before := hole.Counts().Connections
+		cmd := p.startChild(t)
+		client := control.NewClient(p.layout.ControlSocket())
+		if _, err := client.Sync(t.Context(), "", false); err != nil {
+			t.Fatal(err)
+		}
+		client.Close()
+		until(t, "git is connected", func() bool { return hole.Counts().Connections > before })
+		if err := cmd.Process.Kill(); err != nil {
+			t.Fatal(err)
+		}
+		_ = cmd.Wait()
+		left += len(orphans(locks))
+		r := p.mustStart()
+		until(t, "nothing is left", func() bool { return len(orphans(locks)) == 0 })
+		hole.Set(gitserver.None)
+		if runs, err := r.client.Sync(t.Context(), "hole", true); err != nil || len(runs) != 1 || runs[0].Outcome != "ok" {
+			t.Errorf("%+v, %v", runs, err)
+		}
+		r.end()
+	}
+	if left == 0 {
+		t.Error("no kill left a process: nothing was tested")
+	}
+}
+
+// startTaker starts a process that takes the lock of a remote and passes it on to a
+// program, whose id it returns. The program outlives it.
+func startTaker(t *testing.T, lock, then string) (taker *exec.Cmd, program int) {
+	t.Helper()
+	taker = exec.Command(os.Args[0])
+	taker.Env = append(os.Environ(), takerEnv+"="+lock, thenEnv+"="+then)
+	out, err := taker.StdoutPipe()
+	if err == nil {
+		err = taker.Start()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := fmt.Fscan(out, &program); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = syscall.Kill(program, syscall.SIGKILL) })
+	return taker, program
+}
+
+// take is the process that startTaker starts.
+func take(path, then string) {
+	lock, err := lockfile.Acquire(context.Background(), path, lockfile.Options{Command: "test"})
+	if err != nil {
+		fmt.Println(err)
+		os.Exit(1)
+	}
+	program := exec.Command("sleep", "600")
+	program.ExtraFiles = []*os.File{lock.File()}
+	if err := program.Start(); err != nil {
+		fmt.Println(err)
+		os.Exit(1)
+	}
+	if then == "release" {
+		_ = lock.Release()
+	}
+	fmt.Println(program.Process.Pid)
+	time.Sleep(time.Hour) // it is killed before
+}
+
+// What a killed command left is ended while the Deacon runs. What a living one uses, or
+// what only has the file of a lock open that was released, is left alone.
+func TestACommandIsKilled(t *testing.T) {
+	p := found(t)
+	locks := filepath.Dir(p.layout.Lock(""))
 	r := p.mustStart()
 	defer r.end()
-	until(t, "nothing is left", func() bool { return len(orphans(locks)) == 0 })
-	hole.Set(gitserver.None)
-	if runs, err := r.client.Sync(t.Context(), "hole", true); err != nil || len(runs) != 1 || runs[0].Outcome != "ok" {
-		t.Errorf("%+v, %v", runs, err)
+	taker, helper := startTaker(t, p.layout.Lock("remote-hole"), "")
+	other, daemon := startTaker(t, p.layout.Lock("remote-other"), "release")
+	if found := orphans(locks); len(found) != 0 {
+		t.Errorf("%d of %d and %d: its command lives", found, helper, daemon)
+	}
+	for _, cmd := range []*exec.Cmd{taker, other} {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+	}
+	until(t, "the helper is ended", func() bool { return !process.Alive(helper) })
+	if !process.Alive(daemon) {
+		t.Error("a process that holds no lock was ended")
 	}
 }
 

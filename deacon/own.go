@@ -28,17 +28,21 @@ var errDisplaced = errors.New("the Town was moved, removed or replaced while its
 // watchOwn looks, until ctx ends, whether the Deacon can be reached and is the only
 // one. It puts back what somebody removed. A Deacon that has lost its directory or a
 // lock ends, because another one may work in that place. The same goroutine looks at the
-// files of settings, so that an idle Deacon wakes once for both.
+// files of settings and for what a killed gt left, so that an idle Deacon wakes once for
+// all.
 func (d *Deacon) watchOwn(ctx context.Context) error {
 	d.watches.Go(func() {
 		reported, role := "", instance.Active
-		for {
+		for look := 1; ; look++ {
 			select {
 			case <-ticks.Next(ownEvery):
 			case <-ctx.Done():
 				return
 			}
 			d.host.settings.Look()
+			if look%orphansEvery == 0 {
+				d.endOrphans()
+			}
 			role = d.lookAtDuty(ctx, role)
 			err := d.lookAtOwn(ctx)
 			switch {

@@ -19,7 +19,7 @@ import (
 func (d *Deacon) steps() []step {
 	all := []step{
 		{name: "lock", do: d.takeLock, undo: func(context.Context) error { return d.host.own.lock.Release() }},
-		{name: "orphans", do: d.endOrphans},
+		{name: "orphans", do: func(context.Context) error { d.endOrphans(); return nil }},
 		{name: "settings", do: d.readSettings},
 		{name: "planes", do: d.takePlanes, undo: d.host.stores.Close, writes: true},
 		{name: "schedule", do: d.makeSchedule},

@@ -45,15 +45,6 @@ func Stopped(pid int) bool {
 	return err == nil && (fields[0] == "T" || fields[0] == "t")
 }
 
-// Session is the id of the session that a process belongs to.
-func Session(pid int) (int, error) {
-	fields, err := stat(pid)
-	if err != nil {
-		return 0, err
-	}
-	return strconv.Atoi(fields[3])
-}
-
 // Parent is the process that started another one, or that took it over when that ended;
 // 0 for none.
 func Parent(pid int) (int, error) {

@@ -12,6 +12,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // awaited bounds what a test waits for.
@@ -62,7 +64,7 @@ func TestAnEndedContextEndsTheGroup(t *testing.T) {
 			ctx, cancel := context.WithCancel(t.Context())
 			defer cancel()
 			g, leader, child := family(t, ctx, trap, Options{Grace: 50 * time.Millisecond})
-			if s, err := Session(child); err != nil || s != leader {
+			if s, err := unix.Getsid(child); err != nil || s != leader {
 				t.Errorf("the child is in session %d, want %d (%v)", s, leader, err)
 			}
 			cancel()
