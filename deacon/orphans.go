@@ -1,11 +1,10 @@
 package deacon
 
 import (
-	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
-	"strings"
 
 	"gastown/town/lockfile"
 	"gastown/town/process"
@@ -45,9 +44,6 @@ func suspects(locks string) map[string]lockfile.Holder {
 	}
 	left := map[string]lockfile.Holder{}
 	for _, path := range paths {
-		if lockfile.Read(path).Runs() {
-			continue
-		}
 		if h, held, err := lockfile.Look(path); err == nil && held && !h.Runs() {
 			left[path] = h
 		}
@@ -57,21 +53,16 @@ func suspects(locks string) map[string]lockfile.Holder {
 
 // orphans finds the processes that hold a lock although the process that took it has
 // ended.
-func orphans(left map[string]lockfile.Holder) (found []int) {
+func orphans(left map[string]lockfile.Holder) []int {
 	// In a namespace of processes without its own /proc the numbers there are others'.
 	if own, err := os.Readlink("/proc/self"); err != nil || own != strconv.Itoa(os.Getpid()) || len(left) == 0 {
 		return nil
 	}
-	all, err := os.ReadDir("/proc")
+	all, err := process.All()
 	if err != nil {
 		return nil
 	}
-	for _, e := range all {
-		if pid, err := strconv.Atoi(e.Name()); err == nil && isOrphan(pid, left) {
-			found = append(found, pid)
-		}
-	}
-	return found
+	return slices.DeleteFunc(all, func(pid int) bool { return !isOrphan(pid, left) })
 }
 
 // isOrphan looks at what a process has open. It cannot for the processes of other users,
@@ -79,42 +70,21 @@ func orphans(left map[string]lockfile.Holder) (found []int) {
 // as a credential daemon may, holds nothing and is left alone. One that holds the lock of
 // a killed gt is an orphan, whatever it is for: the remote would stay blocked.
 func isOrphan(pid int, left map[string]lockfile.Holder) bool {
-	open := fmt.Sprintf("/proc/%d/fd", pid)
-	all, err := os.ReadDir(open)
+	open, err := process.Open(pid)
 	if err != nil {
 		return false
 	}
-	for _, fd := range all {
-		path, err := os.Readlink(filepath.Join(open, fd.Name()))
-		if err != nil {
+	for descriptor, path := range open {
+		h, ok := left[path]
+		if !ok {
 			continue
 		}
-		if h, ok := left[path]; ok {
-			taker, held := flocked(pid, fd.Name())
-			// Another process may have got the taker's number, or may hold the lock
-			// and has not said so yet.
-			if held && (!process.Alive(taker) || h.PID == taker && h.Start != 0 && !h.Runs()) {
-				return true
-			}
+		// Another process may have got the taker's number, or may hold the lock and
+		// has not said so yet.
+		taker, held := process.Flocked(pid, descriptor)
+		if held && (!process.Alive(taker) || h.PID == taker && h.Start != 0 && !h.Runs()) {
+			return true
 		}
 	}
 	return false
-}
-
-// flocked reports whether an open file of a process holds a flock(2), and which process
-// took it: 0 for one that has ended, where the kernel does not say any more. See
-// proc_pid_fdinfo(5): "lock: 1: FLOCK ADVISORY WRITE TAKER ...".
-func flocked(pid int, fd string) (taker int, held bool) {
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/fdinfo/%s", pid, fd))
-	if err != nil {
-		return 0, false
-	}
-	for line := range strings.Lines(string(text)) {
-		if f := strings.Fields(line); len(f) > 5 && f[0] == "lock:" && f[2] == "FLOCK" {
-			if taker, err = strconv.Atoi(f[5]); err == nil {
-				return taker, true
-			}
-		}
-	}
-	return 0, false
 }

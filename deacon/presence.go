@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"time"
 
@@ -98,7 +97,7 @@ func (p Presence) Signal(signals ...unix.Signal) error {
 // the one that Look finds: their directory, or their lock, was moved or removed. A
 // Deacon ends within seconds when it notices that, unless it is stopped.
 func Others(t layout.Town, but int) (pids []int) {
-	all, err := os.ReadDir("/proc")
+	all, err := process.All()
 	if err != nil {
 		return nil
 	}
@@ -106,9 +105,8 @@ func Others(t layout.Town, but int) (pids []int) {
 	if err != nil {
 		return nil
 	}
-	for _, e := range all {
-		pid, err := strconv.Atoi(e.Name())
-		if err != nil || pid == but || pid == os.Getpid() {
+	for _, pid := range all {
+		if pid == but || pid == os.Getpid() {
 			continue
 		}
 		if dir, err := os.Stat(fmt.Sprintf("/proc/%d/cwd", pid)); err == nil && os.SameFile(dir, root) && hasDeaconLock(pid) {
@@ -121,13 +119,12 @@ func Others(t layout.Town, but int) (pids []int) {
 // hasDeaconLock reports whether a process has a file open that is a Deacon's lock,
 // wherever it is now.
 func hasDeaconLock(pid int) bool {
-	open, err := filepath.Glob(fmt.Sprintf("/proc/%d/fd/*", pid))
+	open, err := process.Open(pid)
 	if err != nil {
 		return false
 	}
-	for _, fd := range open {
-		path, err := os.Readlink(fd)
-		if err == nil && filepath.Base(strings.TrimSuffix(path, " (deleted)")) == "deacon.lock" {
+	for _, path := range open {
+		if filepath.Base(strings.TrimSuffix(path, " (deleted)")) == "deacon.lock" {
 			return true
 		}
 	}

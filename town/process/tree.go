@@ -154,21 +154,12 @@ type entry struct {
 
 // table reads the table of processes.
 func table() (map[int]entry, error) {
-	dir, err := os.Open("/proc")
-	if err != nil {
-		return nil, err
-	}
-	defer dir.Close()
-	names, err := dir.Readdirnames(-1)
+	pids, err := All()
 	if err != nil {
 		return nil, err
 	}
 	all := map[int]entry{}
-	for _, name := range names {
-		pid, err := strconv.Atoi(name)
-		if err != nil {
-			continue
-		}
+	for _, pid := range pids {
 		f, err := stat(pid)
 		if err != nil || len(f) < 20 {
 			continue // it has ended

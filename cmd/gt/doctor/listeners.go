@@ -18,6 +18,7 @@ import (
 	"gastown/cmd/internal/host"
 	"gastown/deacon"
 	"gastown/deacon/control"
+	"gastown/town/process"
 )
 
 // listeners says what the Deacon listens on, who reaches it, and what it asks for. What it
@@ -143,21 +144,18 @@ func resolved(ctx context.Context, address string) (all []netip.AddrPort) {
 
 // listening are the TCP addresses on which a process of this machine listens, from /proc.
 func listening(pid int) (all []netip.AddrPort, err error) {
-	dir := filepath.Join("/proc", strconv.Itoa(pid))
-	fds, err := os.ReadDir(filepath.Join(dir, "fd"))
+	open, err := process.Open(pid)
 	if err != nil {
 		return nil, err
 	}
 	own := map[string]bool{}
-	for _, fd := range fds {
-		if to, err := os.Readlink(filepath.Join(dir, "fd", fd.Name())); err == nil {
-			if inode, ok := strings.CutPrefix(to, "socket:["); ok {
-				own[strings.TrimSuffix(inode, "]")] = true
-			}
+	for _, file := range open {
+		if inode, ok := strings.CutPrefix(file, "socket:["); ok {
+			own[strings.TrimSuffix(inode, "]")] = true
 		}
 	}
 	for _, table := range []string{"tcp", "tcp6"} {
-		f, err := os.Open(filepath.Join(dir, "net", table))
+		f, err := os.Open(filepath.Join("/proc", strconv.Itoa(pid), "net", table))
 		if errors.Is(err, fs.ErrNotExist) {
 			continue // a kernel without IPv6
 		}
