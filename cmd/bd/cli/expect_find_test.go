@@ -50,6 +50,7 @@ func TestExpectLists(t *testing.T) {
 		{"list --label-regex 'h.m'", "gt-a"}, {"list --label-regex '^u$'", "-"}, {"list --label-regex '^(ui|x)$' --label-pattern hu*", "gt-a"}, {"list --metadata-field team=core", "gt-a"}, {"list --metadata-field team=other", "-"}, {"list --has-metadata-key team", "gt-a"}, {"list --ready", "gt-a gt-b gt-d"}, {"list --deferred", "gt-c"}, {"list --overdue", "gt-d"},
 		{"list --spec docs/", "gt-a"}, {"list --external-ref gh-9", "gt-a"}, {"list --external-ref gh", "-"}, {"list --label-exact ui,human", "gt-a"}, {"list --label-exact u", "-"}, {"list --skip-labels -l ui,human", "gt-a"}, {"list --parent gt-b", "gt-c"}, {"list --id gt-a,gt-d", "gt-a gt-d"}, {"list --long", "gt-a gt-b gt-c gt-d"}, {"list --sort title", "gt-a gt-c gt-d gt-b"}, {"list --sort created", "gt-d gt-c gt-b gt-a"},
 		{"list --sort created --reverse", "gt-a gt-b gt-c gt-d"}, {"list --format json", "gt-a gt-b gt-c gt-d"}, {"search docs", "gt-b"}, {"search LOGIN --status closed", "-"}, {"search nothing", "-"}, {"children gt-b", "gt-c"},
+		{`query 'parent="" AND priority<=1'`, "gt-a gt-b"}, {`query 'id=gt-c AND parent=""'`, "-"}, {"query parent=gt-b", "gt-c"}, {"query 'parent=none AND label=ui'", "gt-a"},
 		{"stale --days 1", "-"}, {"query priority<=1", "gt-a gt-b"}, {"query status=closed", "gt-e"}, {"query 'type=bug OR type=chore'", "gt-a gt-d"}, {"query 'NOT label=ui AND assignee=none'", "gt-b gt-c gt-d"}, {"human", "gt-a"},
 	} {
 		rows = append(rows, row{setup: some, argv: c[0], prints: c[1]})
@@ -70,6 +71,7 @@ func TestExpectLists(t *testing.T) {
 		{setup: some + "config set status.custom in_review; update gt-d -s in_review", argv: "list --status in_review", prints: "gt-d"},
 		{setup: some, argv: "query colour=red", code: 1},
 		{setup: some, argv: "children gt-none", code: 1},
+		{setup: some, argv: "children ''", code: 1, says: []string{"an id is empty"}},
 		{setup: "create A --id gt-a; create B --id gt-b; close gt-a; close gt-b", argv: "list --all --sort closed", prints: "gt-b gt-a"},
 		{setup: "create A --id gt-a; create B --id gt-b; update gt-a -p 0", argv: "list --sort updated", prints: "gt-a gt-b"},
 	}...))

@@ -62,7 +62,11 @@ var fields = map[string]func(condition) (ledger.Filter, error){
 		f.IDs = []string{v}
 		return f, nil
 	}),
-	"parent":    equal(func(v string) (ledger.Filter, error) { return ledger.Filter{Parent: v}, nil }),
+	"parent": equal(func(v string) (f ledger.Filter, err error) {
+		f.Parent = orNone(v)
+		f.NoParent = f.Parent == ""
+		return f, nil
+	}),
 	"spec":      equal(func(v string) (ledger.Filter, error) { return ledger.Filter{Spec: strings.TrimSuffix(v, "*")}, nil }),
 	"pinned":    boolean(ledger.Filter{Details: ledger.Details{Pinned: true}}),
 	"ephemeral": boolean(ledger.Filter{Ephemeral: &yes}),
