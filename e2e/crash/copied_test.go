@@ -166,13 +166,18 @@ func (c *chronicle) goesOn(d *directory) {
 	}
 }
 
-// becomesNew makes a directory a Town of its own.
+// becomesNew makes a directory a Town of its own. As after gt federation instance new, the
+// Town has its key from the beginning: copies that each made one would be two Towns of one
+// identity.
 func (c *chronicle) becomesNew(d *directory) {
 	c.t.Helper()
 	c.call(d, "start over")
 	d.must(c.t, "start over", c.url)
 	c.n++
 	d.machine, d.silent = at(d.dir, fmt.Sprintf("%s-%d", d.name, c.n)), false
+	if _, err := d.engine.Instance(c.t.Context()); err != nil {
+		c.t.Fatal(err)
+	}
 }
 
 // settle ends every doubt whose directory is whose, and checks what each has.
