@@ -11,10 +11,12 @@ import (
 	"github.com/alecthomas/kingpin/v2"
 
 	"gastown/cmd/internal/gate"
+	"gastown/cmd/internal/host"
 	"gastown/cmd/internal/shell"
 	"gastown/cmd/internal/term"
 	"gastown/town"
 	"gastown/town/access"
+	"gastown/town/layout"
 )
 
 // options are those of the commands of this package.
@@ -29,7 +31,7 @@ func Commands(p *shell.Program) {
 	g := p.Command("access", "Who may do what in the Town, as config/access.yaml says.").HelpLong(shell.Examples(
 		"gt access list", "gt access check contractor@example.com polecat:nuke"))
 	p.Add(g, shell.Command{
-		Name: "list", Default: true, Help: "List the users with what they may do, and say whether config/access.yaml is in force.",
+		Name: "list", Default: true, Help: "List the users with what they may do, and say whether config/access.yaml is in force. The exit code is 1 where it is wrong.",
 		Examples:   []string{"gt access list", "gt access list --json", "gt access list --actions    # what a permission can be about"},
 		Permission: shell.MayReadTown, Repeatable: true,
 		Define: func(call *shell.Call, c *kingpin.CmdClause) shell.Action {
@@ -44,7 +46,7 @@ func Commands(p *shell.Program) {
 			"gt access check contractor@example.com polecat:nuke", "gt access check login:bob rig:read --json",
 			"gt access check web/polecats/amber polecat:sling    # an agent", "gt access check town:beta enter:role/mayor        # what arrives from another Town",
 		},
-		Permission: shell.MayReadTown, Repeatable: true,
+		Planes: []string{layout.Federation}, Permission: shell.MayReadTown, Repeatable: true,
 		Define: func(call *shell.Call, c *kingpin.CmdClause) shell.Action {
 			o := &options{call: call}
 			c.Arg("user", "An email address of config/access.yaml, login:NAME, the address of an agent, or town:NAME.").
@@ -91,7 +93,7 @@ const (
 	townPrefix  = "town:"
 )
 
-func (o *options) check(context.Context) error {
+func (o *options) check(ctx context.Context) error {
 	if err := access.CheckAction(o.action); err != nil {
 		return err
 	}
@@ -99,7 +101,7 @@ func (o *options) check(context.Context) error {
 	if err != nil {
 		return err
 	}
-	d, err := o.decide(p)
+	d, err := o.decide(ctx, p)
 	if err != nil {
 		return err
 	}
@@ -119,7 +121,7 @@ func (o *options) check(context.Context) error {
 	return err
 }
 
-func (o *options) decide(p *access.Policy) (access.Decision, error) {
+func (o *options) decide(ctx context.Context, p *access.Policy) (access.Decision, error) {
 	if login, ok := strings.CutPrefix(o.user, loginPrefix); ok && login != "" {
 		l, err := o.local(p, login)
 		return p.MayLocal(l, o.action), err
@@ -133,8 +135,7 @@ func (o *options) decide(p *access.Policy) (access.Decision, error) {
 			return access.Decision{}, town.Fail("check what the Town may write", "gt access check "+o.user+" enter:role/mayor",
 				"%w: %s is for commands; what arrives from a Town is enter:KIND/NAME", town.ErrUsage, o.action)
 		}
-		o.call.Hint("what arrives from other Towns is not compared with config/access.yaml yet")
-		return p.MayEnter(access.Writer{Town: town.ID(writer)}, kind, name), nil
+		return o.entering(ctx, writer, kind, name)
 	}
 	if a, err := town.ParseAddress(o.user); err == nil {
 		d := access.MayAgent(a.Kind, o.action)
@@ -142,6 +143,19 @@ func (o *options) decide(p *access.Policy) (access.Decision, error) {
 		return d, nil
 	}
 	return p.May(o.user, o.action), nil
+}
+
+// entering says what a Town may write here.
+func (o *options) entering(ctx context.Context, writer, kind, name string) (access.Decision, error) {
+	h, err := host.Open(o.call)
+	if err != nil {
+		return access.Decision{}, err
+	}
+	d, known, err := h.MayEnter(ctx, writer, kind, name)
+	if err == nil && !known {
+		o.call.Hint("no Town %s is in the registry: this is what one of that name could do", town.Clip(writer, 64))
+	}
+	return d, err
 }
 
 // local is a user of this machine, as the Deacon and a command that runs alone would see a
@@ -195,7 +209,7 @@ func (o *options) list(context.Context) error {
 	for _, u := range p.Users() {
 		out.Users = append(out.Users, listedUser{u.Email, u.Town, u.Login, u.Role, u.Permissions(), u.Restrictions(), u.Line})
 	}
-	return o.call.Show(out, func(pr *term.Printer) {
+	err = o.call.Show(out, func(pr *term.Printer) {
 		switch {
 		case fault != nil && p.State() == access.InForce:
 			pr.Styled(term.Bad, "config/access.yaml is wrong, and its last right version is in force: %s", out.Problem)
@@ -214,6 +228,10 @@ func (o *options) list(context.Context) error {
 			pr.Table([]string{"USER", "ROLE", "LOGIN", "MAY", "MAY NOT"}, rows)
 		}
 	})
+	if err == nil && fault != nil {
+		err = shell.Shown(nil)
+	}
+	return err
 }
 
 // action is one of access.Actions for printing.

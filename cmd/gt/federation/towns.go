@@ -196,32 +196,16 @@ func (o *townsOptions) change(ctx context.Context, h *target, all []member, name
 }
 
 // named finds the Town with a name or an id.
-func named(op string, all []member, name string) (m member, err error) {
-	var found []member
-	var names, ids []string
-	for _, m := range all {
-		if string(m.ID) == name {
-			return m, nil
-		}
-		if m.Name == "" {
-			continue // it signs, and has no entry
-		}
-		names = append(names, m.Name)
-		if m.Name == name {
-			found, ids = append(found, m), append(ids, string(m.ID))
-		}
+func named(op string, all []member, name string) (member, error) {
+	entries := make([]federation.Member, len(all))
+	for i, m := range all {
+		entries[i] = m.Member
 	}
-	switch len(found) {
-	case 1:
-		return found[0], nil
-	case 0:
-		next := "gt federation towns --all lists them"
-		if near := town.Nearest(name, names, 3); len(near) > 0 {
-			next = "did you mean " + strings.Join(near, " or ") + "?"
-		}
-		return m, town.Fail(op, next, "%w: the registry has no such Town", town.ErrUsage)
+	found, err := host.FindTown(op, entries, name)
+	if err != nil {
+		return member{}, err
 	}
-	return m, town.Fail(op, "name one by its id: "+strings.Join(ids, ", "), "%w: %d Towns have that name", town.ErrUsage, len(found))
+	return all[slices.IndexFunc(all, func(m member) bool { return m.ID == found.ID })], nil
 }
 
 // hint completes names of other Towns, of those that are forgotten or of those that

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"strings"
 	"sync"
 
 	"gastown/planes/federation"
@@ -159,9 +160,97 @@ func (r entryRules) denies(w federation.Arrival) string {
 	if w.Key.Kind == "" {
 		return ""
 	}
-	d := r.policy.MayEnter(access.Writer{Town: w.Town, Name: r.trust.name(w), Author: w.Author}, string(w.Key.Kind), w.Key.Name)
+	d := r.mayEnter(w)
 	if d.Allowed {
 		return ""
 	}
 	return fmt.Sprintf("%s may not %s: %s", d.Who, d.Action, d.Reason)
+}
+
+// mayEnter says what config/access.yaml decides about a row.
+func (r entryRules) mayEnter(w federation.Arrival) access.Decision {
+	return r.policy.MayEnter(access.Writer{Town: w.Town, Name: r.trust.name(w), Author: w.Author}, string(w.Key.Kind), w.Key.Name)
+}
+
+// MayEnter says whether what a Town writes of a document, or of a bead of access.KindBead,
+// comes into force here by itself, as a merge would decide now. name is the Town's name or
+// identity. With one that the registry does not have, known is false, and the answer is that
+// for a Town which would come with it. A name of several Towns is a town.ErrUsage.
+func (h *Host) MayEnter(ctx context.Context, name, kind, document string) (d access.Decision, known bool, err error) {
+	rules, err := h.entryRules()
+	if err != nil && rules.trust == nil {
+		return d, false, err
+	}
+	w := federation.Arrival{Key: town.Key{Kind: town.Kind(kind), Name: document}, Town: town.ID(name), Name: name}
+	var reason string
+	err = h.Engine(EngineOptions{}).Read(ctx, func(s *federation.Store) error {
+		all, err := s.Towns(ctx)
+		if err != nil {
+			return err
+		}
+		self := h.Config.Town
+		if !slices.ContainsFunc(all, func(m federation.Member) bool { return m.ID == self.ID }) {
+			all = append(all, federation.Member{ID: self.ID, Name: self.Name}) // it has not published yet
+		}
+		if known = slices.ContainsFunc(all, func(m federation.Member) bool { return m.Name == name || string(m.ID) == name }); !known {
+			return nil
+		}
+		m, err := FindTown("say what Town "+town.Clip(name, 64)+" may write", all, name)
+		if err != nil {
+			return err
+		}
+		if w.Town = m.ID; m.ID == s.Town {
+			return nil
+		}
+		s.Admits = func(full federation.Arrival) string { // as the store knows the Town
+			w = full
+			return rules.denies(full)
+		}
+		judge, err := s.Judge(ctx)
+		if err == nil {
+			reason = judge(w)
+		}
+		return err
+	})
+	if err != nil {
+		return d, known, err
+	}
+	d = rules.mayEnter(w)
+	switch {
+	case w.Town == h.Config.Town.ID:
+		d = access.Decision{Allowed: true, Who: d.Who, Action: d.Action, Reason: "it is this Town"}
+	case d.Allowed && reason != "":
+		d = access.Decision{Who: d.Who, Action: d.Action, Reason: reason, Next: "gt federation towns shows which Towns are trusted"}
+	}
+	return d, known, nil
+}
+
+// FindTown finds the Town of the registry with a name or an id, for an operation that its
+// error names.
+func FindTown(op string, all []federation.Member, name string) (federation.Member, error) {
+	var found []federation.Member
+	var names, ids []string
+	for _, m := range all {
+		if string(m.ID) == name {
+			return m, nil
+		}
+		if m.Name == "" {
+			continue // it signs, and has no entry
+		}
+		names = append(names, m.Name)
+		if m.Name == name {
+			found, ids = append(found, m), append(ids, string(m.ID))
+		}
+	}
+	switch len(found) {
+	case 1:
+		return found[0], nil
+	case 0:
+		next := "gt federation towns --all lists them"
+		if near := town.Nearest(name, names, 3); len(near) > 0 {
+			next = "did you mean " + strings.Join(near, " or ") + "?"
+		}
+		return federation.Member{}, town.Fail(op, next, "%w: the registry has no such Town", town.ErrUsage)
+	}
+	return federation.Member{}, town.Fail(op, "name one by its id: "+strings.Join(ids, ", "), "%w: %d Towns have that name", town.ErrUsage, len(found))
 }
