@@ -136,7 +136,7 @@ var notForPolecats = []string{
 	"gt autotune disable", "gt autotune enable", "gt autotune undo", "gt backup key", "gt backup prune", "gt backup restore", "gt backup run", "gt backup verify", "gt cache clear", "gt cache refresh", "gt cache warmup", "gt config key --writes", "gt config set",
 	"gt config unset", "gt convoy add", "gt convoy close", "gt convoy create", "gt convoy land", "gt convoy remove", "gt crew add", "gt crew remove",
 	"gt deacon reload", "gt deacon restart", "gt deacon run", "gt deacon start", "gt deacon stop", "gt doctor --writes", "gt federation commit",
-	"gt federation conflicts resolve", "gt federation distrust", "gt federation init", "gt federation instance continue", "gt federation instance new", "gt federation join", "gt federation key",
+	"gt federation conflicts resolve", "gt federation distrust", "gt federation init", "gt federation instance continue", "gt federation instance new", "gt federation join", "gt federation key --writes",
 	"gt federation leave", "gt federation pull", "gt federation push", "gt federation remote add", "gt federation remote remove",
 	"gt federation repair", "gt federation restore", "gt federation share add", "gt federation share remove", "gt federation sync",
 	"gt federation towns --writes", "gt federation trust", "gt federation verify --writes", "gt hooks install", "gt hooks remove", "gt hooks secret", "gt install", "gt mayor attach", "gt mayor start",

@@ -25,7 +25,8 @@ func keyCommand() shell.Command {
 			"gt federation key", "gt federation key --rotate          # a new one, signed by the present one",
 			"gt federation key --revoke --yes    # the key was stolen: this Town signs nothing more",
 		},
-		Planes: []string{layout.Federation}, Permission: shell.MayWriteFederation, Writes: true,
+		Planes: []string{layout.Federation}, Permission: shell.MayReadFederation, Repeatable: true,
+		WritesWith: []string{"rotate", "revoke"}, WritePermission: shell.MayWriteFederation,
 		Define: func(call *shell.Call, c *kingpin.CmdClause) shell.Action {
 			o := &keyOptions{call: call}
 			c.Flag("rotate", "Make a new key, which the present one signs.").BoolVar(&o.rotate)
