@@ -6,7 +6,6 @@ import (
 	"testing"
 	"time"
 
-	"gastown/town/config"
 	"gastown/town/instance"
 )
 
@@ -56,17 +55,16 @@ func TestWhatActsEndsWithTheDuty(t *testing.T) {
 
 // Exactly these jobs act in the Town's name.
 func TestWhichJobsAct(t *testing.T) {
-	d, err := found(t).make(new(logged), func() {})
-	if err != nil {
-		t.Fatal(err)
-	}
 	acts := map[string]bool{}
-	for _, j := range d.host.table(config.New("harbour")) {
+	for _, j := range everyJob(t, found(t)) {
 		if j.Acts {
 			acts[j.Name] = true
 		}
 	}
-	for _, name := range []string{"plugin", "prune", "convoys", "stranded", "escalate"} {
+	for _, name := range []string{
+		"backup", "backup-files", "backup-proof", "backup-prune", "plugin", "prune", "pool", "deliver", "dispatch", "refinery", "witness", "convoys",
+		"stranded", "escalate",
+	} {
 		if !acts[name] {
 			t.Errorf("%s does not act", name)
 		}

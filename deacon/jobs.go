@@ -61,7 +61,7 @@ func (h *host) jobsOf(s *settings.Settings) ([]schedule.Job, error) {
 // settings at its start or on a reload: the configuration or the schedule is
 // malformed. It changes nothing.
 func CheckSettings(t layout.Town) error {
-	o := Options{Layout: t}
+	o := Options{Layout: t, everyPart: true}
 	o.defaults()
 	s, err := settings.Read(t, nil)
 	if err != nil {
@@ -124,7 +124,7 @@ func (d *Deacon) run(ctx context.Context, name string) (out control.Ran, err err
 		}
 		names = append(names, j.Name)
 	}
-	row := slices.ContainsFunc(d.host.table(d.host.Config()), func(j schedule.Job) bool { return j.Name == name })
+	row := slices.ContainsFunc(d.host.table(d.host.Config()), func(j schedule.Job) bool { return j.Name == name && !j.Absent })
 	if len(wanted) == 0 && !row { // the row has no keys, so it has no jobs to run
 		return out, town.Fail("run "+town.Clip(name, 64), "choose one of: "+strings.Join(names, ", "), "%w: there is no such check or job", town.ErrUsage)
 	}

@@ -110,7 +110,14 @@ type Options struct {
 	Reload <-chan struct{}
 	// Now returns the current time; nil means time.Now.
 	Now func() time.Time
+
+	// everyPart makes every part, also those for which a means above is missing. It is for
+	// asking which jobs there are, and nothing may run.
+	everyPart bool
 }
+
+// has reports whether a part is made, given whether its means are there.
+func (o *Options) has(means bool) bool { return means || o.everyPart }
 
 func (o *Options) defaults() {
 	if o.Now == nil {

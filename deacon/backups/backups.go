@@ -66,11 +66,8 @@ func configured(cfg *config.Config) bool {
 
 // Jobs implements part.Scheduled.
 func (p *Part) Jobs(cfg *config.Config) []schedule.Job {
-	if !configured(cfg) {
-		return nil
-	}
 	every := func(key string) string { return "@every " + part.Duration(cfg, key).String() }
-	return []schedule.Job{
+	jobs := []schedule.Job{
 		{Name: job, Acts: true, Help: "back up the databases", Schedule: every("backup.interval"), First: first, Jitter: time.Minute, Deadline: time.Hour,
 			MaxPause: time.Hour, Run: func(ctx context.Context) (string, error) { return p.take(ctx, backup.Databases) }},
 		{Name: filesJob, Acts: true, Help: "back up configuration and files", Schedule: every("backup.files_interval"), First: first, Jitter: 10 * time.Minute, Deadline: time.Hour,
@@ -78,6 +75,10 @@ func (p *Part) Jobs(cfg *config.Config) []schedule.Job {
 		{Name: proofJob, Acts: true, Help: "test a restore where one is due", Schedule: "@every 1h", First: 4 * first, Jitter: 10 * time.Minute, Deadline: 4 * time.Hour, Run: p.prove},
 		{Name: pruneJob, Acts: true, Help: "remove old backups", Schedule: "30 4 * * *", First: 6 * first, Jitter: 10 * time.Minute, Deadline: time.Hour, Run: p.prune},
 	}
+	for i := range jobs {
+		jobs[i].Absent = !configured(cfg)
+	}
+	return jobs
 }
 
 func (p *Part) take(ctx context.Context, kind backup.Kind) (string, error) {

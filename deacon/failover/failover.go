@@ -44,12 +44,10 @@ func (p *Part) Name() string { return "failover" }
 // Jobs implements part.Scheduled. A directory that does not stand by has no job here; the
 // table is made again when it begins to.
 func (p *Part) Jobs(*config.Config) []schedule.Job {
-	if n, err := p.host.Note(); err != nil || n.Role() != instance.OnStandby {
-		return nil
-	}
+	n, err := p.host.Note()
 	return []schedule.Job{{
 		Name: job, Help: "restore the newest backup of the Town's active directory, and pull", Schedule: "@every 5m", Jitter: 15 * time.Second,
-		Deadline: time.Hour, Run: p.refresh,
+		Deadline: time.Hour, Run: p.refresh, Absent: err != nil || n.Role() != instance.OnStandby,
 	}}
 }
 

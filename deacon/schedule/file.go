@@ -93,14 +93,17 @@ func decode(data []byte) (out File, err error) {
 // Apply returns the jobs of the table with the file's changes, one for each key of
 // a row. An entry for a row applies to all its jobs; an entry NAME:KEY applies to
 // that job alone. An unknown row or an invalid value is town.ErrUsage with the
-// line. A key that the row does not have now is accepted: a removed remote must not
-// prevent the Deacon from starting.
+// line. A key that the row does not have now is accepted, and so is a row that is Absent:
+// a removed remote must not prevent the Deacon from starting.
 func (f File) Apply(table []Job) ([]Job, error) {
 	rows := slices.Clone(table)
 	var jobs []Job
 	for i := range rows {
 		if err := f.change(rows[i].Name, &rows[i]); err != nil {
 			return nil, err
+		}
+		if rows[i].Absent {
+			continue
 		}
 		for _, j := range rows[i].expand() {
 			if j.row != "" {

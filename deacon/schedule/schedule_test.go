@@ -532,8 +532,9 @@ func TestKeys(t *testing.T) {
 		{Name: "gc", Schedule: "@daily", Run: func(context.Context) (string, error) { return "", nil }},
 		{Name: "sync", Schedule: "@every 5m", Keys: []string{"a", "b"}, AtOnce: 3,
 			RunKey: func(_ context.Context, key string) (string, error) { ran = append(ran, key); return "", nil }},
+		{Name: "backup", Schedule: "@hourly", Absent: true},
 	}
-	f, err := Load(write(t, "at_once: 7\njobs:\n  sync: {schedule: \"@every 2m\", at_once: 2}\n  sync:b: {enabled: false}\n  sync:gone: {enabled: false}\n"))
+	f, err := Load(write(t, "at_once: 7\njobs:\n  backup: {deadline: 3m}\n  sync: {schedule: \"@every 2m\", at_once: 2}\n  sync:b: {enabled: false}\n  sync:gone: {enabled: false}\n"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -558,6 +559,7 @@ func TestKeys(t *testing.T) {
 	}
 	for text, want := range map[string]string{
 		"jobs:\n  gc:x: {enabled: false}\n": "there is no job",
+		"jobs:\n  backup: {deadline: 1}\n":  "line 2: job backup",
 		"jobs:\n  sync:: {}\n":              "there is no job",
 		"jobs:\n  sync:a: {at_once: 1}\n":   "at_once",
 		"jobs:\n  sync: {at_once: 0}\n":     "at_once 0",
