@@ -56,7 +56,7 @@ func Load(path string) (*File, error) {
 		err = f.parse()
 	}
 	if err != nil {
-		return nil, town.Fail(op, "correct the file in an editor; gt federation share --help shows what a rule may say", "%w", err)
+		return nil, town.Fail(op, "correct the file in an editor; gt federation share add --help shows what a rule may say", "%w", err)
 	}
 	return f, nil
 }

@@ -25,7 +25,7 @@ const attempts = 16
 // was closed is reopened: at once when Settle closed it, otherwise after a pause.
 func Raise(ctx context.Context, l *ledger.Store, t Trouble, now time.Time) (e Escalation, told bool, err error) {
 	if t, err = t.normal(); err != nil {
-		return e, false, town.Fail("escalate "+town.Clip(t.Title, 80), "gt escalate --help shows what one needs", "%w", err)
+		return e, false, town.Fail("escalate "+town.Clip(t.Title, 80), "gt escalate raise --help shows what one needs", "%w", err)
 	}
 	number := 0
 	for range attempts {

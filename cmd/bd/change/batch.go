@@ -48,7 +48,8 @@ func Batch() shell.Command {
 		Reads: []string{"file"},
 		Define: func(call *shell.Call, c *kingpin.CmdClause) shell.Action {
 			o := &batchOptions{call: call}
-			c.Flag("file", "Read the lines from a file instead of standard input.").Short('f').PlaceHolder("FILE").StringVar(&o.file)
+			c.Flag("file", "Read the lines from a file instead of standard input. A line is: close ID [REASON], update ID KEY=VALUE... (assignee, priority, status, title), "+
+				"create TYPE PRIORITY TITLE, dep add ID ON [TYPE], or dep remove ID ON.").Short('f').PlaceHolder("FILE").StringVar(&o.file)
 			c.Flag("dry-run", "Check everything and change nothing.").BoolVar(&o.dryRun)
 			c.Flag("force", "Close beads that wait for open ones or have open children, too.").BoolVar(&o.force)
 			c.Flag("message", "What the commit is called.").Short('m').PlaceHolder("TEXT").StringVar(&o.message)

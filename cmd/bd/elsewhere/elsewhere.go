@@ -44,7 +44,7 @@ var answers = map[string]string{
 	"worktree":    "a polecat gets its working tree by gt sling ID RIG, a person by gt crew add NAME; gt worktree pool create keeps some ready",
 	"mail":        "mail between agents is a command of gt: gt mail send, gt mail inbox, gt mail read ID",
 	"mol":         "gt sling ID RIG --formula F gives a bead its steps as children; gt hook shows an agent those of its bead",
-	"formula":     "formulas are files in federation/formulas; gt sling ID RIG --formula F runs one, gt federation share shares it",
+	"formula":     "formulas are files in federation/formulas; gt sling ID RIG --formula F runs one, gt federation push shares it",
 	"cook":        "formulas are files in federation/formulas; gt sling ID RIG --formula F makes the steps of one",
 	"pour":        "formulas are files in federation/formulas; gt sling ID RIG --formula F makes the steps of one",
 	"wisp":        "steps are beads: gt sling ID RIG --formula F makes them, bd create --ephemeral a bead for a short time",
@@ -59,7 +59,7 @@ var answers = map[string]string{
 	"linear":      "beads are mirrored to Linear and issues imported by a plugin of the Deacon: gt plugin list; see docs/trackers.md",
 
 	// Not here yet.
-	"repo":              "a Town has one ledger; beads of other Towns arrive by gt federation share and are read with bd list --town NAME",
+	"repo":              "a Town has one ledger; beads that others share arrive by gt federation pull and are read with bd list --town NAME",
 	"gitlab":            "the exchange with GitLab is not here yet; bd import takes JSON lines, and external_ref stays on each bead",
 	"ado":               "the exchange with Azure DevOps is not here yet; bd import takes JSON lines, and external_ref stays on each bead",
 	"notion":            "the exchange with Notion is not here yet; bd import takes JSON lines, and external_ref stays on each bead",
