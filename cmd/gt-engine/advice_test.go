@@ -21,6 +21,7 @@ import (
 	bd "gastown/cmd/bd/cli"
 	gt "gastown/cmd/gt/cli"
 	"gastown/cmd/internal/shell"
+	"gastown/town/config"
 	"gastown/town/starter"
 )
 
@@ -302,8 +303,32 @@ var values = []string{"x", "1", "5m", "/srv/x.git", "role/mayor", "true", "bd-1"
 
 var placeholder = regexp.MustCompile(`\b(?:[A-Z][A-Z_-]+(?:@[A-Z]+)?|` + unknown + `)\b`)
 
+// setting is the error of a command gt config that names a setting which does not exist, or
+// gives it a value that it does not take.
+func setting(program string, args []string) error {
+	args = slices.DeleteFunc(slices.Clone(args), func(a string) bool { return strings.HasPrefix(a, "-") })
+	if program != "gt" || len(args) < 2 || args[0] != "config" {
+		return nil
+	}
+	if args = args[1:]; slices.Contains([]string{"get", "set", "unset", "list"}, args[0]) {
+		args = args[1:]
+	}
+	if len(args) == 0 || placeholder.MatchString(args[0]) || args[0] == "actor" { // that one is no key of config
+		return nil
+	}
+	if len(args) == 1 || placeholder.MatchString(args[1]) {
+		_, err := config.Lookup(args[0])
+		return err
+	}
+	_, err := config.New("town").Set(args[0], args[1])
+	return err
+}
+
 // parses reports whether the real parser accepts a command.
 func parses(dir, program string, args []string) (ok bool, why error) {
+	if err := setting(program, args); err != nil {
+		return false, err
+	}
 	for _, v := range values {
 		var given []string
 		for i, arg := range args {
