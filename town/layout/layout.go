@@ -5,12 +5,16 @@
 //	  config/town.yaml       identity and settings (0600)
 //	  config/access.yaml     users, roles, permissions
 //	  config/sharing.yaml    which records of the ledger leave (0600)
+//	  config/trust.json      which other Towns a person trusts, and with which keys (0600)
+//	  config/rigs.yaml       the projects
 //	  config/agents.yaml     presets of agents that differ from the built-in ones
 //	  config/prices.yaml     what models cost, where that differs from the built-in prices
 //	  federation/            files people edit: roles/ formulas/ templates/
 //	  deacon/schedule.yaml   when the Deacon's jobs run, where that differs from the default
 //	  deacon/plugins.yaml    the Deacon's plugins
 //	  deacon/rules.yaml      rules about the Town's figures, where they differ from the built-in ones
+//	  rigs/                  clones of the projects, and the working trees of who works on them
+//	  mayor/                 where the Mayor's session works
 //	  .beads/                changes with the ledger, for programs that watch files; holds no data
 //	  .gt/                   gt's own; never edited, never tracked; in a Git
 //	                         repository a link to .git/gt (see GitPlace)
@@ -19,20 +23,26 @@
 //	    remotes/<name>/      one federation remote: mirror/ objects.git/ state.json
 //	    engine/              the database engine's own settings
 //	    instance             which directory of the Town this is, of those that copies may have made (0600)
+//	    keys                 what the Town signs with (0600)
 //	    index                what the files in federation/ were when last written
 //	    locks/               one lock file per thing that may have one owner
 //	    retired/             databases that a join or a restore replaced
 //	    backups/             what taking backups remembers, and what it makes meanwhile
 //	    report.json          the figures of the last gt report, with which the next one compares
 //	    joining              while a join replaces a store: the store it replaces
+//	    touched/             the bead that each author last worked on
+//	    forgotten            Towns that this one does not show any more
 //	    reviews              the open reviews the operational plane was last told
 //	    sessions/            locks and limits of agents' sessions
+//	    refinery/<rig>/      logs of checks, and what a check needs
+//	    tmux.sock            the Town's own tmux server
 //	    hooks.log            what Git hooks led to; hooks.log.1 is the one before
 //	    plugins/             files of the programs of plugins, while they run
 //	    notify.secret        what a request to pull must be signed with (0600)
+//	    notify.newest        the time of the newest such request that was accepted (0600)
 //	    secrets.env          secrets that settings and plugins.yaml refer to (0600)
 //	    series/              figures over time; series.aside/ is what could not be read of them
-//	    deacon/              the Town's daemon: deacon.lock deacon.log sql.sock control.sock
+//	    deacon/              the Town's daemon: deacon.lock deacon.log sql.sock control.sock command.sock
 package layout
 
 import (
