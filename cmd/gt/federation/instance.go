@@ -57,7 +57,7 @@ func addInstance(p *shell.Program, fed *kingpin.CmdClause) {
 		Define: func(call *shell.Call, _ *kingpin.CmdClause) shell.Action { return (&instanceOptions{call: call}).show },
 	})
 	p.Add(g, shell.Command{
-		Name: "continue", Help: "Let the Town go on in this directory. The other one stops at its next publication, and loses nothing.",
+		Name: "continue", Help: "Let the Town go on in this directory. The other one stops as soon as it asks a remote, and loses nothing.",
 		Examples: []string{"gt federation instance continue", "gt federation sync     # publishes it"},
 		Planes:   []string{layout.Federation}, Permission: shell.MayWriteFederation, Writes: true, Repeatable: true,
 		Define: func(call *shell.Call, _ *kingpin.CmdClause) shell.Action {
@@ -125,7 +125,7 @@ func (o *instanceOptions) proceed(ctx context.Context) error {
 			return
 		}
 		p.Styled(term.Good, "Town %s goes on in %s", out.Town, out.Path)
-		p.Line("  the other directory stops at its next publication; publish from here with: gt federation sync")
+		p.Line("  publish from here with: gt federation sync; the other directory stops as soon as it asks a remote after that")
 	})
 }
 
