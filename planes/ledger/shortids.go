@@ -45,7 +45,9 @@ func (s *shortIDs) find(ref string) []string {
 		if exact := s.exact(list, ref); len(exact) == 1 {
 			return exact
 		}
-		found = append(found, s.begin(list, ref)...)
+		if !strings.HasSuffix(ref, "-") && !strings.HasSuffix(ref, ".") { // gt-$N without a value for N
+			found = append(found, s.begin(list, ref)...)
+		}
 	}
 	slices.Sort(found)
 	return slices.Compact(found)

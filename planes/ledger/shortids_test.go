@@ -33,7 +33,8 @@ func TestShortIDsAreThoseThatBeginLikeIt(t *testing.T) {
 			if tail == ref {
 				same = append(same, id)
 			}
-			if strings.Count(id, ".") == strings.Count(ref, ".") && (strings.HasPrefix(id, ref) || strings.HasPrefix(tail, ref)) {
+			if !strings.HasSuffix(ref, "-") && !strings.HasSuffix(ref, ".") &&
+				strings.Count(id, ".") == strings.Count(ref, ".") && (strings.HasPrefix(id, ref) || strings.HasPrefix(tail, ref)) {
 				begin = append(begin, id)
 			}
 		}

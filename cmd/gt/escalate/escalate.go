@@ -22,6 +22,9 @@ import (
 // gt escalate raise.
 var Words = []string{"raise", "list", "show", "ack", "close", "again", "stale", "help"}
 
+// idPrefix begins every id; alone it names no escalation.
+const idPrefix = "esc-"
+
 // options are the options of the group.
 type options struct {
 	call *shell.Call
@@ -123,7 +126,7 @@ func (o *options) full(ctx context.Context, op string, l *ledger.Store) ([]escal
 				some = []escalate.Escalation{e}
 				break
 			}
-			if strings.HasPrefix(e.ID, word) || strings.HasPrefix(e.ID, "esc-"+word) {
+			if len(word) > len(idPrefix) && strings.HasPrefix(e.ID, word) || strings.HasPrefix(e.ID, idPrefix+word) {
 				some = append(some, e)
 			}
 		}
