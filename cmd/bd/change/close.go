@@ -77,8 +77,8 @@ func Close() shell.Command {
 			o := &closeOptions{call: call}
 			c.Arg("id", "Ids, of which a unique beginning is enough; the bead you touched last if you give none. A text at the end is the reason.").PlaceHolder("ID").StringsVar(&o.ids)
 			c.Flag("reason", "Why.").Short('r').PlaceHolder("TEXT").StringVar(&o.reason)
-			c.Flag("message", "The same as --reason.").Short('m').Hidden().StringVar(&o.reason)
-			c.Flag("resolution", "The same as --reason.").Hidden().StringVar(&o.reason)
+			c.Flag("message", "The same as --reason.").Short('m').Hidden().PlaceHolder("TEXT").StringVar(&o.reason)
+			c.Flag("resolution", "The same as --reason.").Hidden().PlaceHolder("TEXT").StringVar(&o.reason)
 			c.Flag("reason-file", "Read the reason from a file, - for standard input.").PlaceHolder("FILE").StringVar(&o.reasonFile)
 			c.Flag("force", "Close beads that wait for open ones or have open children, too.").Short('f').BoolVar(&o.force)
 			c.Flag("continue", "Close the beads that can be closed, and report the others.").BoolVar(&o.goOn)

@@ -74,7 +74,8 @@ func Create() shell.Command {
 		// Another Town's ledger is not this Deacon's.
 		AloneWith: []string{"repo"},
 		Planes:    []string{layout.Ledger}, Permission: shell.MayWriteLedger, Writes: true, DryWith: []string{"dry-run"},
-		Reads: append(flags.ProseFiles(), "file", "graph", "metadata"),
+		Reads:      append(flags.ProseFiles(), "file", "graph", "metadata"),
+		MayBeEmpty: append(extraNames(), "type", "priority", "status", "assignee", "owner", "estimate", "due", "defer", "external-ref", "spec-id", "metadata"),
 		Define: func(call *shell.Call, c *kingpin.CmdClause) shell.Action {
 			o := newCreate(call)
 			o.flags(c)

@@ -20,6 +20,7 @@ func TodoAdd() shell.Command {
 		Name: "add", Help: "Make a task.",
 		Examples: []string{"bd todo add \"Buy milk\"", "bd todo add Buy milk -p 1"},
 		Planes:   []string{layout.Ledger}, Permission: shell.MayWriteLedger, Writes: true,
+		MayBeEmpty: []string{"priority"},
 		Define: func(call *shell.Call, c *kingpin.CmdClause) shell.Action {
 			o := &createOptions{call: call, kind: string(town.TypeTask)}
 			var words []string

@@ -25,6 +25,14 @@ const (
 	anyChildren = "any-children"
 )
 
+// extraNames are the names of extraFlags.
+func extraNames() (names []string) {
+	for _, f := range extraFlags {
+		names = append(names, f[0])
+	}
+	return names
+}
+
 func (o *createOptions) flags(c *kingpin.CmdClause) {
 	c.Arg("title", "What is to be done, in one line.").PlaceHolder("TITLE").StringVar(&o.title)
 	c.Flag("title", "The same as TITLE.").Hidden().StringVar(&o.titleFlag)

@@ -22,6 +22,7 @@ func Quick() shell.Command {
 		Name: "q", Help: "Make a bead and print its id alone.",
 		Examples: []string{`bd q "Login fails with an empty password"`, `bd show $(bd q Look into the timeouts -t bug -p 1)`},
 		Planes:   []string{layout.Ledger}, Permission: shell.MayWriteLedger, Writes: true,
+		MayBeEmpty: []string{"type", "priority"},
 		Define: func(call *shell.Call, c *kingpin.CmdClause) shell.Action {
 			o := newCreate(call)
 			o.silent = true
@@ -74,6 +75,7 @@ func Assign() shell.Command {
 		Name: "assign", Help: "Assign a bead to somebody.",
 		Examples: []string{"bd assign gt-a3f8x ada", "bd assign gt-a3f8x ''"},
 		Planes:   []string{layout.Ledger}, Permission: shell.MayWriteLedger, Writes: true, Repeatable: true,
+		MayBeEmpty: []string{"name"},
 		Define: func(call *shell.Call, c *kingpin.CmdClause) shell.Action {
 			o := &shortOptions{call: call}
 			o.bead(c)

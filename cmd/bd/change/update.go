@@ -47,7 +47,8 @@ func Update() shell.Command {
 			"bd update gt-a3f8x --set-metadata team=core --unset-metadata old",
 		},
 		Planes: []string{layout.Ledger}, Permission: shell.MayWriteLedger, Writes: true,
-		Reads: append(flags.ProseFiles(), "batch", "metadata"),
+		Reads:      append(flags.ProseFiles(), "batch", "metadata"),
+		MayBeEmpty: []string{"assignee", "owner", "set-labels", "parent", "estimate", "due", "defer", "external-ref", "spec-id", "session", "if-assignee"},
 		Define: func(call *shell.Call, c *kingpin.CmdClause) shell.Action {
 			o := &updateOptions{call: call}
 			o.flags(c)

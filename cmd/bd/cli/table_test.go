@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"gastown/cmd/internal/shell"
+	"gastown/cmd/internal/shell/shelltest"
 	"gastown/town/access"
 	"gastown/town/layout"
 )
@@ -50,5 +51,12 @@ func TestWhatRunsAlone(t *testing.T) {
 	slices.Sort(alone)
 	if want := []string{"completion", "doctor", "edit", "find-duplicates", "import", "init", "rename-prefix"}; !slices.Equal(alone, want) {
 		t.Errorf("%q", alone)
+	}
+}
+
+// A script whose variable has no value changes nothing.
+func TestEmptyArguments(t *testing.T) {
+	if n := shelltest.RefusesEmpty(t, Program); n < 200 {
+		t.Errorf("only %d values were refused for being empty", n)
 	}
 }

@@ -41,6 +41,9 @@ func Commands(p *shell.Program) {
 		if write {
 			c.Permission, c.Writes = shell.MayAdminTown, true
 		}
+		if name == "set" {
+			c.MayBeEmpty = []string{"value"}
+		}
 		p.Add(g, c)
 	}
 	add("list", "List every setting, with its value and where that comes from.", false, []string{"bd config list", "bd config list --json"},

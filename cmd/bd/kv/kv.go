@@ -57,6 +57,9 @@ func Commands(p *shell.Program) {
 		if write {
 			c.Permission, c.Writes = shell.MayWriteLedger, true
 		}
+		if name == "set" {
+			c.MayBeEmpty = []string{"value"}
+		}
 		p.Add(g, c)
 	}
 	add("set", "Store a value.", true, []string{"bd kv set deploy.last 2026-01-31"}, func(o *kvOptions, c *kingpin.CmdClause) shell.Action {

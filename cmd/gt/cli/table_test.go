@@ -11,6 +11,7 @@ import (
 	"gastown/cmd/gt/internal/gttest"
 	"gastown/cmd/internal/host"
 	"gastown/cmd/internal/shell"
+	"gastown/cmd/internal/shell/shelltest"
 	"gastown/town/access"
 )
 
@@ -116,4 +117,11 @@ func leaves(groups []*kingpin.CmdModel) (names []string) {
 	}
 	slices.Sort(names)
 	return names
+}
+
+// A script whose variable has no value changes nothing.
+func TestEmptyArguments(t *testing.T) {
+	if n := shelltest.RefusesEmpty(t, Program); n < 150 {
+		t.Errorf("only %d values were refused for being empty", n)
+	}
 }

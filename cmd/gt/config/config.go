@@ -52,7 +52,7 @@ func Commands(p *shell.Program) {
 	})
 	p.Add(g, shell.Command{
 		Name: "set", Help: "Give a setting a value.", Examples: []string{"gt config set polecat.max_memory 8GB"},
-		Permission: shell.MayAdminTown, Writes: true, Repeatable: true,
+		Permission: shell.MayAdminTown, Writes: true, Repeatable: true, MayBeEmpty: []string{"value"},
 		Define: func(call *shell.Call, c *kingpin.CmdClause) shell.Action {
 			o := &configOptions{call: call}
 			o.keyArg(c, "The setting.")

@@ -36,7 +36,7 @@ func runCommand() shell.Command {
 	return shell.Command{
 		Name: "run", Help: "What a Git hook starts: sync, if federation/ files changed.", Hidden: true,
 		Examples: []string{"gt hooks run -- post-commit"},
-		Alone:    true, Planes: host.Planes, Permission: shell.MayRunHooks, Writes: true, Repeatable: true,
+		Alone:    true, Planes: host.Planes, Permission: shell.MayRunHooks, Writes: true, Repeatable: true, MayBeEmpty: []string{"args"},
 		Define: func(call *shell.Call, c *kingpin.CmdClause) shell.Action {
 			o := &hookRunOptions{call: call}
 			c.Arg("hook", "Its name.").Required().EnumVar(&o.name, hooks.Watched...)

@@ -53,6 +53,7 @@ func Commands(p *shell.Program) {
 	add(shell.Command{
 		Name: "run", Help: "Call an enabled plugin once, now, and show its output.", Permission: shell.MayAdminDeacon, Writes: true,
 		Planes: []string{layout.Operational, layout.Ledger}, Examples: []string{"gt plugin run disk-space-check", "gt plugin run jira-sync --dry-run", "gt plugin run jira-sync --import 'project = GT AND labels = inbox'", `gt plugin run mine --input '{"summary":"hello"}'`},
+		MayBeEmpty: []string{"import"},
 	}, func(o *options, c *kingpin.CmdClause) shell.Action {
 		name(o, c)
 		c.Flag("input", "The input of the call, as JSON.").PlaceHolder("JSON").StringVar(&o.input)

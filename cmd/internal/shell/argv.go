@@ -226,7 +226,7 @@ func (a *argv) names(arg string) bool {
 
 // add adds a flag. A former value is replaced unless the flag is a list.
 func (a *argv) add(f *kingpin.FlagModel, arg string) {
-	if list, ok := f.Value.(interface{ IsCumulative() bool }); !ok || !list.IsCumulative() {
+	if !cumulative(f.Value) {
 		a.chosen = slices.DeleteFunc(a.chosen, func(c chosenFlag) bool { return c.name == f.Name })
 	}
 	a.chosen = append(a.chosen, chosenFlag{f.Name, arg})

@@ -62,7 +62,7 @@ func manArguments(c *kingpin.CmdModel) string {
 			continue
 		}
 		word := argumentName(a)
-		if c, ok := a.Value.(interface{ IsCumulative() bool }); ok && c.IsCumulative() {
+		if cumulative(a.Value) {
 			word += "..."
 		}
 		if !a.Required {

@@ -38,6 +38,9 @@ func Misused(p *kingpin.Application, args []string, err error) UsageError {
 	if m := noChoice.FindStringSubmatch(err.Error()); m != nil {
 		err = fmt.Errorf("%q is not one of %s", m[2], strings.ReplaceAll(m[1], ",", ", "))
 	}
+	if err.Error() == "unexpected " { // the argument itself, which is empty
+		err = errors.New(`unexpected "": that is one argument too many`)
+	}
 	out := UsageError{Err: err, Command: Meant(p, args)}
 	parsed, _ := p.ParseContext(args)
 	if parsed == nil || strings.Contains(err.Error(), "--") {

@@ -81,6 +81,9 @@ func (p *Program) Prepare() *Prepared {
 			out.Command.Permission = e.WritePermission
 		}
 	}
+	if out.err = p.refuseEmpty(args, e.Command, out.Command.Writes); out.err != nil {
+		return out
+	}
 	if p.call.Foreign {
 		if out.Files, out.err = p.foreign(args, e.Command); out.err != nil {
 			return out

@@ -45,6 +45,9 @@ type Command struct {
 	// DryWith lists flags with which a command that writes only shows what it would
 	// do. --readonly lets those pass.
 	DryWith []string
+	// MayBeEmpty lists the flags and arguments that mean something when their value is
+	// empty; see Program.refuseEmpty.
+	MayBeEmpty []string
 	// Paths lists the flags and arguments that may name a path although what stands for
 	// their value in the help does not say so (see pathWords). Another user than the Town's
 	// owner may not use them.

@@ -25,8 +25,8 @@ func ProseFiles() []string { return []string{"body-file", "description-file", "d
 // Define describes the flags.
 func (p *Prose) Define(c *kingpin.CmdClause) {
 	c.Flag("description", "What the bead is about.").Short('d').PlaceHolder("TEXT").SetValue(&p.Description)
-	c.Flag("body", "The same as --description.").Hidden().SetValue(&p.Description)
-	c.Flag("message", "The same as --description.").Short('m').Hidden().SetValue(&p.Description)
+	c.Flag("body", "The same as --description.").Hidden().PlaceHolder("TEXT").SetValue(&p.Description)
+	c.Flag("message", "The same as --description.").Short('m').Hidden().PlaceHolder("TEXT").SetValue(&p.Description)
 	c.Flag("body-file", "Read the description from a file, - for standard input.").PlaceHolder("FILE").SetValue(&p.file)
 	c.Flag("description-file", "The same as --body-file.").Hidden().SetValue(&p.file)
 	c.Flag("stdin", "Read the description from standard input.").BoolVar(&p.stdin)
@@ -34,7 +34,7 @@ func (p *Prose) Define(c *kingpin.CmdClause) {
 	c.Flag("design", "How it is to be done.").PlaceHolder("TEXT").SetValue(&p.Design)
 	c.Flag("design-file", "Read the design from a file, - for standard input.").PlaceHolder("FILE").SetValue(&p.designFile)
 	c.Flag("acceptance", "When it is done.").PlaceHolder("TEXT").SetValue(&p.Acceptance)
-	c.Flag("acceptance-criteria", "The same as --acceptance.").Hidden().SetValue(&p.Acceptance)
+	c.Flag("acceptance-criteria", "The same as --acceptance.").Hidden().PlaceHolder("TEXT").SetValue(&p.Acceptance)
 	c.Flag("notes", "Notes.").PlaceHolder("TEXT").SetValue(&p.Notes)
 	c.Flag("append-notes", "Add a line to the notes.").PlaceHolder("TEXT").SetValue(&p.AppendNotes)
 }
