@@ -71,7 +71,7 @@ func TestExpectLists(t *testing.T) {
 		{setup: some + "config set status.custom in_review; update gt-d -s in_review", argv: "list --status in_review", prints: "gt-d"},
 		{setup: some, argv: "query colour=red", code: 1},
 		{setup: some, argv: "children gt-none", code: 1},
-		{setup: some, argv: "children ''", code: 1, says: []string{"an id is empty"}},
+		{setup: some, argv: "children ''", code: 1, says: []string{"ID is empty, so nothing was done"}},
 		{setup: "create A --id gt-a; create B --id gt-b; close gt-a; close gt-b", argv: "list --all --sort closed", prints: "gt-b gt-a"},
 		{setup: "create A --id gt-a; create B --id gt-b; update gt-a -p 0", argv: "list --sort updated", prints: "gt-a gt-b"},
 	}...))

@@ -18,7 +18,7 @@ func TestExpectWrite(t *testing.T) {
 		{setup: "create P --id gt-p -l a; create C --id gt-c --deps gt-p", argv: "show gt-c", holds: "gt-c labels="},
 		{setup: family, argv: "label propagate gt-p x,a", holds: "gt-c labels=a,x\ngt-p labels=a,b\ngt-d labels="},
 		{setup: family, argv: "label propagate gt-d x", says: []string{`^$`}},
-		{setup: family, argv: "label propagate '' x", code: 1, says: []string{"an id is empty"}, holds: "gt-c labels="},
+		{setup: family, argv: "label propagate '' x", code: 1, says: []string{"ID is empty, so nothing was done"}, holds: "gt-c labels="},
 		{setup: family, argv: "label propagate gt-none x", code: 1},
 		{setup: family, argv: "label propagate gt-p ' '", code: 1},
 
