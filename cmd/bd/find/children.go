@@ -27,9 +27,6 @@ func Children() shell.Command {
 			o.filters.Define(c)
 			o.printFlags(c)
 			return func(ctx context.Context) error {
-				if _, err := session.Named(call, "children", []string{parent}); err != nil {
-					return err
-				}
 				o.filters.All = true
 				o.filters.ChildrenOf(parent)
 				return o.run(ctx)

@@ -138,9 +138,6 @@ func (o *labelOptions) propagate(ctx context.Context, word string) error {
 	if err != nil {
 		return session.Fail(op, err)
 	}
-	if _, err := session.Named(o.call, "label propagate", []string{o.id}); err != nil {
-		return err
-	}
 	list := []labelDone{}
 	children := ledger.Filter{Parent: o.id, Fields: ledger.Fields{"id"}}
 	err = session.UseFilter(ctx, o.call, children, func(l *session.Ledger, f ledger.Filter) error {

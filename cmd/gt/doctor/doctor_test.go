@@ -140,8 +140,8 @@ func TestDoctorReadsTheSchedule(t *testing.T) {
 		"jobs:\n  gc:\n    schedule: \"0 0 30 2 *\"\n":    "never due",
 		"jobs:\n  gc:\n    schedule: \"0 5 * * 0\"\n":     "",
 		"jobs:\n  federation-sync:\n    enabled: false\n": "",
-		"jobs:\n  refinery:\n    deadline: 2m\n":         "",
-		"jobs:\n  backup:\n    deadline: 2h\n":           "",
+		"jobs:\n  refinery:\n    deadline: 2m\n":          "",
+		"jobs:\n  backup:\n    deadline: 2h\n":            "",
 	} {
 		w.Write("alpha/deacon/schedule.yaml", text)
 		if out := w.doctored(time.Now(), "--offline"); out.has(problem, "schedule", want) != (want != "") {

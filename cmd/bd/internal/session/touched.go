@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"gastown/cmd/internal/host"
@@ -50,12 +49,8 @@ func Touch(r Reader, id string) {
 }
 
 // Named returns the ids that a command was given or, if there are none, the one bead
-// that its author last touched. An empty id is an error: a script that passes one
-// has lost what it meant.
+// that its author last touched. No command gets an empty id here: the parser refuses it.
 func Named(call *shell.Call, verb string, ids []string) ([]string, error) {
-	if slices.Contains(ids, "") {
-		return nil, town.Fail(verb, "give an id, or none at all for the bead that was last touched", "%w: an id is empty", town.ErrUsage)
-	}
 	if len(ids) > 0 {
 		return ids, nil
 	}
