@@ -53,8 +53,8 @@ func TestEveryJobMayBeScheduled(t *testing.T) {
 	}
 }
 
-// A job that the Town does not have as it is now is none, and deacon/schedule.yaml may name
-// it: a directory that was promoted has the file of one that stood by, and does start.
+// deacon/schedule.yaml may name a job that the Town does not have now; it does not run. A
+// promoted directory still has the file of its time as a standby, and must start.
 func TestScheduleOfAJobThatIsAbsent(t *testing.T) {
 	p := found(t)
 	p.schedule("jobs:\n  standby: {schedule: \"@every 1s\"}\n")
@@ -68,7 +68,7 @@ func TestScheduleOfAJobThatIsAbsent(t *testing.T) {
 		t.Errorf("it was run: %v", err)
 	}
 	for _, j := range everyJob(t, p) {
-		if backs := j.Name == "standby" || strings.HasPrefix(j.Name, "backup"); j.Absent != backs {
+		if want := j.Name == "standby" || strings.HasPrefix(j.Name, "backup"); j.Absent != want {
 			t.Errorf("%s: absent is %v in an active directory without backups", j.Name, j.Absent)
 		}
 	}

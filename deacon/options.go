@@ -111,13 +111,13 @@ type Options struct {
 	// Now returns the current time; nil means time.Now.
 	Now func() time.Time
 
-	// everyPart makes every part, also those for which a means above is missing. It is for
-	// asking which jobs there are, and nothing may run.
+	// everyPart makes every part, even without the options it needs, only to list the jobs
+	// that there can be. Such a host is never started.
 	everyPart bool
 }
 
-// has reports whether a part is made, given whether its means are there.
-func (o *Options) has(means bool) bool { return means || o.everyPart }
+// makes reports whether a part is made. configured says that the options it needs are set.
+func (o *Options) makes(configured bool) bool { return configured || o.everyPart }
 
 func (o *Options) defaults() {
 	if o.Now == nil {

@@ -32,8 +32,8 @@ import (
 )
 
 // parts lists what the Deacon does. The parts start in this order and stop in
-// reverse; gt deacon status lists their jobs in this order. A function that returns
-// nil has no part with these Options. To add a part, write its package and add a line.
+// reverse; gt deacon status lists their jobs in this order. A function returns nil
+// if these Options have no such part. To add a part, write its package and add a line.
 var parts = []func(*host) part.Part{
 	func(h *host) part.Part { return tune.New(h) }, // first: the others begin with what is tuned
 	func(h *host) part.Part { return events.New(h) },
@@ -48,44 +48,44 @@ var parts = []func(*host) part.Part{
 	func(h *host) part.Part { return retention.New(h) },
 	func(h *host) part.Part { return caches.New(h) },
 	func(h *host) part.Part {
-		if !h.opts.has(h.opts.Backups != nil) {
+		if !h.opts.makes(h.opts.Backups != nil) {
 			return nil
 		}
 		return backups.New(h)
 	},
 	func(h *host) part.Part {
-		if !h.opts.has(h.opts.Rigs != nil) {
+		if !h.opts.makes(h.opts.Rigs != nil) {
 			return nil
 		}
 		return pool.New(h)
 	},
 	func(h *host) part.Part {
-		if !h.opts.has(h.opts.Typing != nil) {
+		if !h.opts.makes(h.opts.Typing != nil) {
 			return nil
 		}
 		return deliverer.New(h)
 	},
 	func(h *host) part.Part {
-		if !h.opts.has(h.opts.Workers != nil) {
+		if !h.opts.makes(h.opts.Workers != nil) {
 			return nil
 		}
 		return dispatcher.New(h)
 	},
 	func(h *host) part.Part {
-		if !h.opts.has(h.opts.Refineries != nil) {
+		if !h.opts.makes(h.opts.Refineries != nil) {
 			return nil
 		}
 		return refinery.New(h)
 	},
 	func(h *host) part.Part {
-		if !h.opts.has(h.opts.Patrols != nil) {
+		if !h.opts.makes(h.opts.Patrols != nil) {
 			return nil
 		}
 		return witness.New(h)
 	},
 	func(h *host) part.Part { return convoys.New(h) },
 	func(h *host) part.Part {
-		if !h.opts.has(h.opts.Spending != nil) {
+		if !h.opts.makes(h.opts.Spending != nil) {
 			return nil
 		}
 		return spending.New(h)
@@ -96,7 +96,7 @@ var parts = []func(*host) part.Part{
 	func(h *host) part.Part { return series.New(h) },
 	func(h *host) part.Part { return given{h} },
 	func(h *host) part.Part {
-		if !h.opts.has(h.opts.Commands != nil) {
+		if !h.opts.makes(h.opts.Commands != nil) {
 			return nil
 		}
 		return commands.NewPart(h)

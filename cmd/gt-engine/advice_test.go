@@ -303,9 +303,9 @@ var values = []string{"x", "1", "5m", "/srv/x.git", "role/mayor", "true", "bd-1"
 
 var placeholder = regexp.MustCompile(`\b(?:[A-Z][A-Z_-]+(?:@[A-Z]+)?|` + unknown + `)\b`)
 
-// setting is the error of a command gt config that names a setting which does not exist, or
-// gives it a value that it does not take.
-func setting(program string, args []string) error {
+// checkSetting refuses a gt config command whose setting does not exist or does not take the
+// value.
+func checkSetting(program string, args []string) error {
 	args = slices.DeleteFunc(slices.Clone(args), func(a string) bool { return strings.HasPrefix(a, "-") })
 	if program != "gt" || len(args) < 2 || args[0] != "config" {
 		return nil
@@ -313,7 +313,7 @@ func setting(program string, args []string) error {
 	if args = args[1:]; slices.Contains([]string{"get", "set", "unset", "list"}, args[0]) {
 		args = args[1:]
 	}
-	if len(args) == 0 || placeholder.MatchString(args[0]) || args[0] == "actor" { // that one is no key of config
+	if len(args) == 0 || placeholder.MatchString(args[0]) || args[0] == "actor" { // gt config actor is kept outside the configuration
 		return nil
 	}
 	if len(args) == 1 || placeholder.MatchString(args[1]) {
@@ -326,7 +326,7 @@ func setting(program string, args []string) error {
 
 // parses reports whether the real parser accepts a command.
 func parses(dir, program string, args []string) (ok bool, why error) {
-	if err := setting(program, args); err != nil {
+	if err := checkSetting(program, args); err != nil {
 		return false, err
 	}
 	for _, v := range values {

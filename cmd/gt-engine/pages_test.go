@@ -14,8 +14,8 @@ import (
 // or after another command.
 var typed = regexp.MustCompile(`(?:^    (?:\$ )?|&& |\$\()((?:gt|bd) .*)`)
 
-// fills matches what is in a block without being typed: prose behind a path.
-var fills = regexp.MustCompile(`^    [^ ]*/`)
+// layoutLine matches a line of a block that shows a path and what is there, and no command.
+var layoutLine = regexp.MustCompile(`^    [^ ]*/`)
 
 // pages are the commands that the pages of the project show. A page quotes a command, or has
 // it in a block, where a comment stands behind # or two spaces.
@@ -36,7 +36,7 @@ func pages(t *testing.T) (all []said) {
 			for _, m := range quoted.FindAllStringSubmatch(line, -1) {
 				all = append(all, said{where, strings.ReplaceAll(m[1], `\|`, "|"), prose})
 			}
-			if fills.MatchString(line) {
+			if layoutLine.MatchString(line) {
 				continue
 			}
 			for _, m := range typed.FindAllStringSubmatch(line, -1) {
@@ -50,8 +50,8 @@ func pages(t *testing.T) (all []said) {
 	return all
 }
 
-// onPages are commands of the pages that no parser knows, and why.
-var onPages = map[string]string{
+// notParsed are commands of the pages that no parser knows, and why.
+var notParsed = map[string]string{
 	"gt --launch FILE": "the front does it before it parses",
 	"gt --launch":      "the front does it before it parses",
 	"gt notify 1":      "it is a line of what is signed",
@@ -63,9 +63,9 @@ var onPages = map[string]string{
 // optional is what a form of a command leaves open.
 var optional = regexp.MustCompile(`\[[^]]*\]`)
 
-// named reports whether a page may name a command so although the parser refuses it: the
-// page is about a flag, or about the command without its arguments.
-func named(s said, args []string, why error) bool {
+// mayOmitArguments reports whether a page may name a command although the parser refuses it:
+// the page is about a flag, or about the command without its arguments.
+func mayOmitArguments(s said, args []string, why error) bool {
 	last := args[len(args)-1]
 	if s.role == example || why == nil {
 		return false
@@ -80,7 +80,7 @@ func TestEveryCommandOfThePagesParses(t *testing.T) {
 	dir := t.TempDir()
 	seen := map[string]bool{}
 	for _, s := range pages(t) {
-		if seen[s.text] || onPages[s.text] != "" {
+		if seen[s.text] || notParsed[s.text] != "" {
 			seen[s.text] = true
 			continue
 		}
@@ -91,11 +91,11 @@ func TestEveryCommandOfThePagesParses(t *testing.T) {
 		if isName(commands[program](invocation(dir, program, nil)), args) {
 			continue
 		}
-		if ok, why := parses(dir, program, args); !ok && !named(s, args, why) {
+		if ok, why := parses(dir, program, args); !ok && !mayOmitArguments(s, args, why) {
 			t.Errorf("%s: the parser refuses %q: %v", s.where, s.text, why)
 		}
 	}
-	for text := range onPages {
+	for text := range notParsed {
 		if !seen[text] {
 			t.Errorf("no page has %q any more", text)
 		}

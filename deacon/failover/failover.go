@@ -41,7 +41,7 @@ func New(h Host) *Part { return &Part{host: h} }
 // Name implements part.Part.
 func (p *Part) Name() string { return "failover" }
 
-// Jobs implements part.Scheduled. A directory that does not stand by has no job here; the
+// Jobs implements part.Scheduled. In a directory that does not stand by the job is absent; the
 // table is made again when it begins to.
 func (p *Part) Jobs(*config.Config) []schedule.Job {
 	n, err := p.host.Note()

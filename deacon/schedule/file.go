@@ -61,7 +61,7 @@ func Load(path string) (File, error) {
 }
 
 func fail(path string, err error) error {
-	return town.Fail("read "+path, "correct the file; docs/deacon.md lists the jobs and what may be said of them", "%w: %w", town.ErrUsage, err)
+	return town.Fail("read "+path, "correct the file; docs/deacon.md lists the jobs and their settings", "%w: %w", town.ErrUsage, err)
 }
 
 func decode(data []byte) (out File, err error) {

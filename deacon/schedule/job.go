@@ -57,8 +57,9 @@ type Job struct {
 	MaxPause time.Duration
 	// Disabled jobs run only on request.
 	Disabled bool
-	// Absent says that the Town has no such job as it is now, such as one of backups that
-	// go nowhere. A file may still name it: what ended it must not prevent a start.
+	// Absent says that the Town does not have this job now, such as backup without
+	// backup.to. It never runs, but deacon/schedule.yaml may name it, so that a Deacon
+	// starts after its Town lost the job.
 	Absent bool
 	// Resumable says that Run calls Yield between its steps, and that a later run
 	// goes on where one that yielded stopped. When the scheduler stops, such a run

@@ -19,8 +19,8 @@ func mapValues(m map[string]string) iter.Seq[string] { return maps.Values(m) }
 // Resolve turns ids as people write them into full ones, in order. As with
 // commits of git, a unique beginning is enough, with the rig's prefix or
 // without it: gt-a3 or a3 for gt-a3f8x. Children are found by the beginning of
-// their parent only when a dot follows: a3.1. What ends with a dash or a dot is no
-// beginning, because it says only where the bead would be. The BatchError it returns
+// their parent only when a dot follows: a3.1. What is a prefix alone, gt or gt-, or
+// ends with a dot is no beginning, because it names no bead. The BatchError it returns
 // lists unknown and ambiguous ids.
 func (s *Store) Resolve(ctx context.Context, refs []string) ([]string, error) {
 	if len(refs) == 0 {

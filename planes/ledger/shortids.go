@@ -41,13 +41,15 @@ func (s *shortIDs) find(ref string) []string {
 		return nil
 	}
 	var found []string
-	for _, list := range [][]shortID{s.whole, s.tails} {
+	for i, list := range [][]shortID{s.whole, s.tails} {
 		if exact := s.exact(list, ref); len(exact) == 1 {
 			return exact
 		}
-		if !strings.HasSuffix(ref, "-") && !strings.HasSuffix(ref, ".") { // gt-$N without a value for N
-			found = append(found, s.begin(list, ref)...)
+		whole := i == 0
+		if strings.HasSuffix(ref, "-") || strings.HasSuffix(ref, ".") || whole && !strings.Contains(ref, "-") {
+			continue // a prefix or a parent alone, as gt-$N without a value for N
 		}
+		found = append(found, s.begin(list, ref)...)
 	}
 	slices.Sort(found)
 	return slices.Compact(found)

@@ -34,7 +34,7 @@ func TestShortIDsAreThoseThatBeginLikeIt(t *testing.T) {
 				same = append(same, id)
 			}
 			if !strings.HasSuffix(ref, "-") && !strings.HasSuffix(ref, ".") &&
-				strings.Count(id, ".") == strings.Count(ref, ".") && (strings.HasPrefix(id, ref) || strings.HasPrefix(tail, ref)) {
+				strings.Count(id, ".") == strings.Count(ref, ".") && (strings.HasPrefix(id, ref) && strings.Contains(ref, "-") || strings.HasPrefix(tail, ref)) {
 				begin = append(begin, id)
 			}
 		}

@@ -20,8 +20,8 @@ const (
 	HumanLabel = "human"
 )
 
-// prefix begins the ids of escalations.
-const prefix = "esc"
+// IDPrefix begins the id of every escalation.
+const IDPrefix = "esc-"
 
 // maxKey is how long a key may be, in bytes. A longer From is cut to maxFrom.
 const maxKey, maxFrom = 500, 200
@@ -134,5 +134,5 @@ func ID(key string, number int) string {
 	}
 	sum := sha256.Sum256([]byte(key))
 	digits := new(big.Int).SetBytes(sum[:]).Text(36)
-	return prefix + "-" + digits[len(digits)-idLength:]
+	return IDPrefix + digits[len(digits)-idLength:]
 }

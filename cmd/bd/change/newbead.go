@@ -43,7 +43,7 @@ func (o *createOptions) flags(c *kingpin.CmdClause) {
 	c.Flag("assignee", "Who does it.").Short('a').PlaceHolder("NAME").StringVar(&o.assignee)
 	c.Flag("owner", "Who answers for it; the author by default.").PlaceHolder("NAME").StringVar(&o.owner)
 	c.Flag("labels", "Labels, separated by commas.").Short('l').PlaceHolder("LABEL,...").StringsVar(&o.labels)
-	c.Flag("label", "The same as --labels.").Hidden().StringsVar(&o.labels)
+	c.Flag("label", "The same as --labels.").Hidden().PlaceHolder("LABEL,...").StringsVar(&o.labels)
 	c.Flag("deps", "What it depends on: ID or TYPE:ID, separated by commas. blocks:ID makes ID wait for it.").PlaceHolder("ID,...").StringsVar(&o.deps)
 	c.Flag("waits-for", "Make it wait for the children of this bead.").PlaceHolder("ID").StringVar(&o.waitsFor)
 	c.Flag("waits-for-gate", "all-children, or any-children for the first of them.").Default(allChildren).PlaceHolder("GATE").EnumVar(&o.gate, allChildren, anyChildren)

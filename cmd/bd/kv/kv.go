@@ -89,9 +89,6 @@ func (o *kvOptions) keyArg(c *kingpin.CmdClause) {
 var reserved = []string{ledger.KeyValues, "memory.", "sync.", "conflict.", "federation.", "jira.", "linear.", "export.", "import."}
 
 func (o *kvOptions) check() error {
-	if strings.TrimSpace(o.key) == "" {
-		return town.Fail("change a value", "bd kv list shows the names", "%w: its name is empty", town.ErrUsage)
-	}
 	for _, r := range reserved {
 		if strings.HasPrefix(o.key, r) {
 			return town.Fail("change "+town.Clip(o.key, 80), "give it another name", "%w: names that begin with %s are reserved", town.ErrUsage, r)

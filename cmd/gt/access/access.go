@@ -31,7 +31,7 @@ func Commands(p *shell.Program) {
 	g := p.Command("access", "Who may do what in the Town, as config/access.yaml says.").HelpLong(shell.Examples(
 		"gt access list", "gt access check contractor@example.com polecat:nuke"))
 	p.Add(g, shell.Command{
-		Name: "list", Default: true, Help: "List the users with what they may do, and say whether config/access.yaml is in force. The exit code is 1 where it is wrong.",
+		Name: "list", Default: true, Help: "List the users with what they may do, and say whether config/access.yaml is in force. The exit code is 1 if that file is wrong.",
 		Examples:   []string{"gt access list", "gt access list --json", "gt access list --actions    # what a permission can be about"},
 		Permission: shell.MayReadTown, Repeatable: true,
 		Define: func(call *shell.Call, c *kingpin.CmdClause) shell.Action {
@@ -126,7 +126,7 @@ func (o *options) decide(ctx context.Context, p *access.Policy) (access.Decision
 		l, err := o.local(p, login)
 		return p.MayLocal(l, o.action), err
 	}
-	if _, name, prefixed := strings.Cut(o.user, ":"); o.user == "" || prefixed && name == "" {
+	if _, name, prefixed := strings.Cut(o.user, ":"); prefixed && name == "" {
 		return access.Decision{}, town.Fail("check what somebody may do", "gt access list shows the users", "%w: %s names nobody", town.ErrUsage, town.Typed(o.user))
 	}
 	if writer, ok := strings.CutPrefix(o.user, townPrefix); ok {

@@ -23,24 +23,9 @@ type options struct {
 	call *shell.Call
 	// to is the name of a destination, file that of a new key.
 	to, file, plane string
-	point, at       given
+	point, at       string
 	deep, always    bool
 	files, dry      bool
-}
-
-// given is a value that tells whether it was given, if only as an empty one.
-type given struct {
-	text string
-	set  bool
-}
-
-// String implements kingpin.Value.
-func (g *given) String() string { return g.text }
-
-// Set implements kingpin.Value.
-func (g *given) Set(text string) error {
-	g.text, g.set = text, true
-	return nil
 }
 
 // Commands adds the group to a program.
@@ -74,7 +59,7 @@ func Commands(p *shell.Program) {
 		Examples: []string{"gt backup verify", "gt backup verify 20310310T120000.000Z --deep", "gt backup verify --files --deep"},
 	}, func(o *options, c *kingpin.CmdClause) shell.Action {
 		to(o, c)
-		c.Arg("name", "The point (default: the newest of the databases).").SetValue(&o.point)
+		c.Arg("name", "The point (default: the newest of the databases).").StringVar(&o.point)
 		c.Flag("files", "The newest point of configuration and files, not of the databases.").BoolVar(&o.files)
 		c.Flag("deep", "Read everything, and test the restore.").BoolVar(&o.deep)
 		return o.verify
@@ -85,9 +70,9 @@ func Commands(p *shell.Program) {
 		Examples: []string{"gt backup restore 20310310T120000.000Z --dry-run    # what would be lost", "gt backup restore --at 2031-03-10T12:00:00Z", "gt backup restore --plane ledger", "gt backup restore --files"},
 	}, func(o *options, c *kingpin.CmdClause) shell.Action {
 		c.Flag("to", "The destination (default: the first of backup.to, or the next that has the point NAME).").PlaceHolder("NAME").StringVar(&o.to)
-		c.Arg("name", "The point (default: the newest that is whole).").SetValue(&o.point)
+		c.Arg("name", "The point (default: the newest that is whole).").StringVar(&o.point)
 		c.Flag("plane", "Only this plane; the others stay as they are.").PlaceHolder("PLANE").EnumVar(&o.plane, host.Planes...)
-		c.Flag("at", "The newest point that was taken by then: 90m, 12h or 7d ago, 2031-03-10 or 2031-03-10T12:00:00Z.").PlaceHolder("TIME").SetValue(&o.at)
+		c.Flag("at", "The newest point that was taken by then: 90m, 12h or 7d ago, 2031-03-10 or 2031-03-10T12:00:00Z.").PlaceHolder("TIME").StringVar(&o.at)
 		c.Flag("files", "The newest point of configuration and files, not of the databases.").BoolVar(&o.files)
 		c.Flag("dry-run", "Only say what was written since the point.").BoolVar(&o.dry)
 		return o.restore
@@ -226,16 +211,16 @@ func (o *options) key(context.Context) error {
 // since is the time of --at; zero for none. A time in whole seconds, as gt backup list prints
 // it, is the end of its second.
 func (o *options) since() (time.Time, error) {
-	if !o.at.set {
+	if o.at == "" {
 		return time.Time{}, nil
 	}
-	if o.point.set {
+	if o.point != "" {
 		return time.Time{}, town.Fail("restore", "leave out --at or the name", "%w: both a point and a time are given", town.ErrUsage)
 	}
 	now := o.call.Now()
-	at, err := shell.Moment("--at", o.at.text, now)
+	at, err := shell.Moment("--at", o.at, now)
 	if err == nil && (at.IsZero() || at.After(now)) {
-		err = town.Fail("restore", "gt backup list shows when points were taken", "%w: --at %q is not a time in the past", town.ErrUsage, town.Clip(o.at.text, 40))
+		err = town.Fail("restore", "gt backup list shows when points were taken", "%w: --at %q is not a time in the past", town.ErrUsage, town.Clip(o.at, 40))
 	}
 	if at.Nanosecond() == 0 {
 		at = at.Add(time.Second - time.Nanosecond)
@@ -249,10 +234,7 @@ func (o *options) choose(ctx context.Context, k *backup.Keeper, to backup.Destin
 	if o.files {
 		kind = backup.Files
 	}
-	if o.point.set && o.point.text == "" {
-		return backup.Entry{}, town.Fail("find a point", "gt backup list", "%w: the name of a point is empty", town.ErrUsage)
-	}
-	e, err := k.Choose(ctx, to, kind, o.point.text, at)
+	e, err := k.Choose(ctx, to, kind, o.point, at)
 	if err == nil && o.files && e.Kind != backup.Files {
 		err = town.Fail("find a point", "gt backup list", "%w: the point %s has no files", town.ErrUsage, e.Name)
 	}

@@ -127,7 +127,7 @@ type notUsed struct {
 // unrestored is the error of a restore that changed nothing. began says that more was done
 // than to look for the point e.
 func (o *options) unrestored(k *backup.Keeper, e backup.Entry, began bool, err error) error {
-	if !o.point.set && o.to == "" && len(k.Destinations) > 1 && backup.Elsewhere(err) {
+	if o.point == "" && o.to == "" && len(k.Destinations) > 1 && backup.Elsewhere(err) {
 		// Which point is the newest depends on the destination, so a person chooses one.
 		next := "gt backup restore --dry-run --to " + k.Destinations[1].Name + " says what another destination would bring back"
 		return town.Fail("restore the newest point", next, "%w; nothing was changed", err)
@@ -135,7 +135,7 @@ func (o *options) unrestored(k *backup.Keeper, e backup.Entry, began bool, err e
 	if !began {
 		return err
 	}
-	return town.Fail("restore "+cmp.Or(o.point.text, e.Name), town.Next(err), "%w; nothing was changed", err)
+	return town.Fail("restore "+cmp.Or(o.point, e.Name), town.Next(err), "%w; nothing was changed", err)
 }
 
 func (o *options) restore(ctx context.Context) error {
@@ -148,7 +148,7 @@ func (o *options) restore(ctx context.Context) error {
 		return err
 	}
 	places := []backup.Destination{to}
-	if o.point.text != "" && o.to == "" {
+	if o.point != "" && o.to == "" {
 		places = k.Destinations
 	}
 	var e backup.Entry

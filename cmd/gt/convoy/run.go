@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 
 	"gastown/cmd/internal/host"
 	"gastown/cmd/internal/term"
@@ -28,9 +27,6 @@ func (o *options) create(ctx context.Context) error {
 	h, err := host.Open(o.call)
 	if err != nil {
 		return err
-	}
-	if strings.TrimSpace(o.name) == "" {
-		return town.Fail("make a convoy", "give it one: gt convoy create NAME", "%w: its name is empty", town.ErrUsage)
 	}
 	m := made{Name: o.name}
 	if m.Notify, err = o.boxes(ctx, h); err != nil {

@@ -22,9 +22,6 @@ import (
 // gt escalate raise.
 var Words = []string{"raise", "list", "show", "ack", "close", "again", "stale", "help"}
 
-// idPrefix begins every id; alone it names no escalation.
-const idPrefix = "esc-"
-
 // options are the options of the group.
 type options struct {
 	call *shell.Call
@@ -54,7 +51,8 @@ func Commands(p *shell.Program) {
 			`gt escalate "Build fails since the upgrade" --severity critical --reason "$(tail -3 build.log)"`,
 			`gt escalate "Which of the two APIs?" --related web-a1`, `gt escalate raise "disk of the build host is full" --key disk/build1 --severity high`,
 		},
-		Permission: shell.MayWriteEscalation, Writes: true,
+		// An urgent trouble must not be lost because a variable with the bead has no value.
+		Permission: shell.MayWriteEscalation, Writes: true, MayBeEmpty: []string{"related"},
 	}, func(o *options, c *kingpin.CmdClause) shell.Action {
 		c.Arg("text", "What is wrong, in one line.").Required().StringVar(&o.title)
 		c.Flag("severity", "critical, high, medium or low (default: medium).").Short('s').PlaceHolder("S").StringVar(&o.severity)
@@ -126,11 +124,11 @@ func (o *options) full(ctx context.Context, op string, l *ledger.Store) ([]escal
 				some = []escalate.Escalation{e}
 				break
 			}
-			if len(word) > len(idPrefix) && strings.HasPrefix(e.ID, word) || strings.HasPrefix(e.ID, idPrefix+word) {
+			if len(word) > len(escalate.IDPrefix) && strings.HasPrefix(e.ID, word) || strings.HasPrefix(e.ID, escalate.IDPrefix+word) {
 				some = append(some, e)
 			}
 		}
-		if len(some) != 1 || word == "" {
+		if len(some) != 1 {
 			next := "gt escalate list --all shows them"
 			if near := town.Nearest(word, names, 1); len(near) > 0 {
 				next = "did you mean " + near[0] + "?"

@@ -125,7 +125,7 @@ func (o *instanceOptions) proceed(ctx context.Context) error {
 			return
 		}
 		p.Styled(term.Good, "Town %s goes on in %s", out.Town, out.Path)
-		p.Line("  publish from here with: gt federation sync; the other directory stops as soon as it asks a remote after that")
+		p.Line("  publish from here with: gt federation sync; after that, the other directory stops when it asks a remote")
 	})
 }
 

@@ -198,27 +198,7 @@ func split[T ~string](lists []string) (all []T) {
 	return all
 }
 
-// whole refuses a rule in which a word of a list is empty, as in --label "public,$TEAM" when
-// TEAM has no value. Without that word the rule would share more than was meant.
-func (o *shareOptions) whole() error {
-	for _, l := range []struct {
-		flag   string
-		values []string
-	}{{"type", o.lists.types}, {"label", o.lists.labels}, {"status", o.lists.statuses}, {"fields", o.lists.fields}} {
-		for _, v := range l.values {
-			if slices.ContainsFunc(strings.Split(v, ","), func(word string) bool { return strings.TrimSpace(word) == "" }) {
-				return town.Fail("add rule "+town.Clip(o.name, 64), "give each word of the list a value, or leave it out with its comma",
-					"%w: --%s %q has an empty word", town.ErrUsage, l.flag, town.Clip(v, 80))
-			}
-		}
-	}
-	return nil
-}
-
 func (o *shareOptions) add(ctx context.Context) error {
-	if err := o.whole(); err != nil {
-		return err
-	}
 	r := share.Rule{
 		Name: o.name, Rig: o.rig, Types: split[town.BeadType](o.lists.types), Statuses: split[town.Status](o.lists.statuses),
 		Labels: split[string](o.lists.labels), Fields: split[string](o.lists.fields),

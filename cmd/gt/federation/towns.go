@@ -3,7 +3,6 @@ package federation
 import (
 	"cmp"
 	"context"
-	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -135,12 +134,8 @@ func (h *target) members(ctx context.Context) (out []member, err error) {
 		return nil, err
 	}
 	err = h.engine.Read(ctx, func(s *federation.Store) error {
-		all, err := s.Towns(ctx)
-		if err != nil {
-			return err
-		}
-		prints, err := s.Fingerprints(ctx)
-		for _, m := range append(all, unregistered(all, prints, h.Config.Town.ID)...) {
+		all, prints, err := host.KnownTowns(ctx, s)
+		for _, m := range all {
 			d, decided := trust[m.ID]
 			out = append(out, member{
 				Member: m, Self: m.ID == h.Config.Town.ID, Fingerprint: prints[m.ID], Forgotten: forgotten.Hides(m),
@@ -150,17 +145,6 @@ func (h *target) members(ctx context.Context) (out []member, err error) {
 		return err
 	})
 	return out, err
-}
-
-// unregistered are the other Towns that have keys, so that they can write, and no entry in
-// the registry. A person must see them to end the trust in them.
-func unregistered(members []federation.Member, prints map[town.ID]string, self town.ID) (more []federation.Member) {
-	for _, id := range slices.Sorted(maps.Keys(prints)) {
-		if id != self && !slices.ContainsFunc(members, func(m federation.Member) bool { return m.ID == id }) {
-			more = append(more, federation.Member{ID: id})
-		}
-	}
-	return more
 }
 
 // change hides a Town, or shows it again.
@@ -201,7 +185,7 @@ func named(op string, all []member, name string) (member, error) {
 	for i, m := range all {
 		entries[i] = m.Member
 	}
-	found, err := host.FindTown(op, entries, name)
+	found, err := host.RegisteredTown(op, entries, name)
 	if err != nil {
 		return member{}, err
 	}

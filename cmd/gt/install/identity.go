@@ -94,7 +94,7 @@ func (o *installOptions) ask(ctx context.Context, t layout.Town, cfg *config.Con
 		return "", refused
 	}
 	fmt.Fprintf(o.call.Stderr, "config/town.yaml is that of Town %s, and %s.\n"+
-		"%s: the Town goes on here; where else it is, it stops as soon as it asks a remote after the next sync here.\n"+
+		"%s: the Town goes on here; after the next sync here, any other directory of it stops when it asks a remote.\n"+
 		"%s: this directory becomes a Town of its own.\nWhich one? ", cfg.Town.Name, what, goOn, begin)
 	if answer, err = term.ReadLine(ctx, o.call.Stdin); err != nil {
 		return "", err

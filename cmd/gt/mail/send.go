@@ -50,6 +50,7 @@ func sendCommand() shell.Command {
 	}, `gt mail send mayor/ -s "Tests are red" -m "Since a3f8x."`, "gt mail send web/polecats/nux web/crew/ann -s Plan --file plan.md",
 		`gt mail send @rig/web -m "The API is frozen until Monday"`, "gt mail send --human --urgent -m 'Who may push to main?' --type question")
 	c.Planes, c.Reads = append(c.Planes, layout.Operational), []string{"file"}
+	c.MayBeEmpty = []string{"subject"}
 	return c
 }
 
@@ -62,6 +63,7 @@ func replyCommand() shell.Command {
 		return o.reply
 	}, `gt mail reply m-k3j9x2pq -m "On it."`, "git log -3 | gt mail reply m-k3j9x2pq --all --stdin")
 	c.Planes, c.Reads = append(c.Planes, layout.Operational), []string{"file"}
+	c.MayBeEmpty = []string{"subject"}
 	return c
 }
 

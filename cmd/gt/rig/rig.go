@@ -78,9 +78,6 @@ func (o *rigOptions) add(ctx context.Context) error {
 	if o.local != "" {
 		adding.Local = o.call.Abs(o.local)
 	}
-	if o.url == "" {
-		return town.Fail("add the rig "+town.Clip(o.name, 80), "give the address of its repository: gt rig add NAME URL", "%w: the address is empty", town.ErrUsage)
-	}
 	if err := town.CheckRig(o.name); err != nil {
 		return town.Fail("add the rig", "choose another name", "%w", err)
 	}

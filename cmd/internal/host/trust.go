@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -172,19 +173,19 @@ func (r entryRules) mayEnter(w federation.Arrival) access.Decision {
 	return r.policy.MayEnter(access.Writer{Town: w.Town, Name: r.trust.name(w), Author: w.Author}, string(w.Key.Kind), w.Key.Name)
 }
 
-// MayEnter says whether what a Town writes of a document, or of a bead of access.KindBead,
-// comes into force here by itself, as a merge would decide now. name is the Town's name or
-// identity. With one that the registry does not have, known is false, and the answer is that
-// for a Town which would come with it. A name of several Towns is a town.ErrUsage.
+// MayEnter decides as a merge would now: may a document, or a bead (access.KindBead), that a
+// Town wrote come into force here without a review? name is the Town's name or id. If
+// neither is known, known is false and the decision is that for a Town of that name. A name
+// of several Towns is town.ErrUsage.
 func (h *Host) MayEnter(ctx context.Context, name, kind, document string) (d access.Decision, known bool, err error) {
 	rules, err := h.entryRules()
-	if err != nil && rules.trust == nil {
+	if err != nil && rules.trust == nil { // an unreadable access.yaml refuses everything, which is an answer
 		return d, false, err
 	}
 	w := federation.Arrival{Key: town.Key{Kind: town.Kind(kind), Name: document}, Town: town.ID(name), Name: name}
 	var reason string
 	err = h.Engine(EngineOptions{}).Read(ctx, func(s *federation.Store) error {
-		all, err := s.Towns(ctx)
+		all, _, err := KnownTowns(ctx, s)
 		if err != nil {
 			return err
 		}
@@ -192,14 +193,28 @@ func (h *Host) MayEnter(ctx context.Context, name, kind, document string) (d acc
 		if !slices.ContainsFunc(all, func(m federation.Member) bool { return m.ID == self.ID }) {
 			all = append(all, federation.Member{ID: self.ID, Name: self.Name}) // it has not published yet
 		}
-		if known = slices.ContainsFunc(all, func(m federation.Member) bool { return m.Name == name || string(m.ID) == name }); !known {
+		in := func(name string) bool {
+			return slices.ContainsFunc(all, func(m federation.Member) bool { return m.Name == name || string(m.ID) == name })
+		}
+		if !in(name) { // a Town that was trusted keeps its name here
+			for id, d := range rules.trust {
+				if d.Trusted && d.Name == name && in(string(id)) {
+					name = string(id)
+				}
+			}
+		}
+		if known = in(name); !known {
+			if _, decided := rules.trust[w.Town]; !decided {
+				w.Town = "of no known id" // an entry for it is found by its name
+			}
+			reason = rules.denies(w)
 			return nil
 		}
-		m, err := FindTown("say what Town "+town.Clip(name, 64)+" may write", all, name)
+		m, err := RegisteredTown("say what Town "+town.Clip(name, 64)+" may write", all, name)
 		if err != nil {
 			return err
 		}
-		if w.Town = m.ID; m.ID == s.Town {
+		if w.Town, w.Name = m.ID, m.Name; m.ID == s.Town {
 			return nil
 		}
 		s.Admits = func(full federation.Arrival) string { // as the store knows the Town
@@ -225,9 +240,31 @@ func (h *Host) MayEnter(ctx context.Context, name, kind, document string) (d acc
 	return d, known, nil
 }
 
-// FindTown finds the Town of the registry with a name or an id, for an operation that its
-// error names.
-func FindTown(op string, all []federation.Member, name string) (federation.Member, error) {
+// KnownTowns returns the Towns of the registry, and after them the other Towns that have
+// keys, so that they can write. Those have an id alone; a person must see them to end the
+// trust in them. prints are the fingerprints of the present keys.
+func KnownTowns(ctx context.Context, s *federation.Store) (all []federation.Member, prints map[town.ID]string, err error) {
+	if all, err = s.Towns(ctx); err != nil {
+		return nil, nil, err
+	}
+	if prints, err = s.Fingerprints(ctx); err != nil {
+		return nil, nil, err
+	}
+	return append(all, unregistered(all, prints, s.Town)...), prints, nil
+}
+
+func unregistered(members []federation.Member, prints map[town.ID]string, self town.ID) (more []federation.Member) {
+	for _, id := range slices.Sorted(maps.Keys(prints)) {
+		if id != self && !slices.ContainsFunc(members, func(m federation.Member) bool { return m.ID == id }) {
+			more = append(more, federation.Member{ID: id})
+		}
+	}
+	return more
+}
+
+// RegisteredTown returns the Town with a name or an id. op is what the error says has failed.
+// No such Town, or several of that name, is town.ErrUsage.
+func RegisteredTown(op string, all []federation.Member, name string) (federation.Member, error) {
 	var found []federation.Member
 	var names, ids []string
 	for _, m := range all {

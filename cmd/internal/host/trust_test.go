@@ -4,7 +4,17 @@ import (
 	"testing"
 
 	"gastown/planes/federation"
+	"gastown/town"
 )
+
+// A Town that signs and has no entry in the registry is known.
+func TestATownWithoutAnEntryIsKnown(t *testing.T) {
+	members := []federation.Member{{ID: "id-a", Name: "alpha"}}
+	prints := map[town.ID]string{"id-self": "1", "id-a": "2", "id-z": "3", "id-b": "4"}
+	if more := unregistered(members, prints, "id-self"); len(more) != 2 || more[0].ID != "id-b" || more[1].ID != "id-z" {
+		t.Fatalf("%+v", more)
+	}
+}
 
 // A name that a person gave trust to stays that Town's, also when another Town enters it in
 // the registry, where it is then nobody's.

@@ -54,6 +54,14 @@ func (p *Program) writeMan(w io.Writer) {
 		".SH SEE ALSO\n.B %s %s \\-\\-help\n", name, "\\fIcommand\\fR")
 }
 
+// argumentForm is an argument as the form of a command shows it: ID, or ID... for a list.
+func argumentForm(a *kingpin.ArgModel) string {
+	if cumulative(a.Value) {
+		return argumentName(a) + "..."
+	}
+	return argumentName(a)
+}
+
 // manArguments lists a command's flags and arguments on one line.
 func manArguments(c *kingpin.CmdModel) string {
 	words := strings.Fields(c.FlagSummary())
@@ -61,10 +69,7 @@ func manArguments(c *kingpin.CmdModel) string {
 		if a.Hidden {
 			continue
 		}
-		word := argumentName(a)
-		if cumulative(a.Value) {
-			word += "..."
-		}
+		word := argumentForm(a)
 		if !a.Required {
 			word = "[" + word + "]"
 		}

@@ -39,7 +39,7 @@ func Misused(p *kingpin.Application, args []string, err error) UsageError {
 		err = fmt.Errorf("%q is not one of %s", m[2], strings.ReplaceAll(m[1], ",", ", "))
 	}
 	if err.Error() == "unexpected " { // the argument itself, which is empty
-		err = errors.New(`unexpected "": that is one argument too many`)
+		err = errors.New(`unexpected "": one argument too many`)
 	}
 	out := UsageError{Err: err, Command: Meant(p, args)}
 	parsed, _ := p.ParseContext(args)

@@ -136,12 +136,8 @@ func ReadFile(call *shell.Call, name string, limit int64) (string, error) {
 // Labels are the words of flags that hold labels. An empty one is an error, because a
 // script that passes it has lost what it meant.
 func Labels(values []string) ([]string, error) {
-	for _, v := range values {
-		for word := range strings.SplitSeq(v, ",") {
-			if strings.TrimSpace(word) == "" {
-				return nil, fmt.Errorf("%w: a label is empty", town.ErrUsage)
-			}
-		}
+	if shell.EmptyWord(values) {
+		return nil, fmt.Errorf("%w: a label is empty", town.ErrUsage)
 	}
 	return Split(values), nil
 }

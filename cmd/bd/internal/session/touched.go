@@ -49,7 +49,7 @@ func Touch(r Reader, id string) {
 }
 
 // Named returns the ids that a command was given or, if there are none, the one bead
-// that its author last touched. No command gets an empty id here: the parser refuses it.
+// that its author last touched. None of ids is empty: shell.Program.Prepare refuses that.
 func Named(call *shell.Call, verb string, ids []string) ([]string, error) {
 	if len(ids) > 0 {
 		return ids, nil

@@ -3,6 +3,7 @@ package shelltest
 
 import (
 	"bytes"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -31,7 +32,11 @@ func RefusesEmpty(t *testing.T, program func(*shell.Invocation) *shell.Program) 
 			if slices.Contains(e.MayBeEmpty, name) {
 				return
 			}
-			if said := run(t, program, args); strings.Contains(said, "is empty, so nothing was done") {
+			said := run(t, program, args)
+			if m := choices.FindStringSubmatch(said); m != nil { // 1 is none of another flag's choices
+				said = run(t, program, replaced(args, "=1", "="+m[1]))
+			}
+			if strings.Contains(said, "is empty, so nothing was done") {
 				refused++
 			} else if !refusedByParser(said) {
 				t.Errorf("%q: %s", args, said)
@@ -56,14 +61,26 @@ func RefusesEmpty(t *testing.T, program func(*shell.Invocation) *shell.Program) 
 	return refused
 }
 
-// refusedByParser reports whether the parser said that a value is none that it knows.
-func refusedByParser(said string) bool {
-	return strings.Contains(said, "is not one of") || strings.Contains(said, `""`) || strings.Contains(said, "expected")
+// choices matches what the parser says of a flag that takes one of several words.
+var choices = regexp.MustCompile(`"1" is not one of (\w+)`)
+
+// replaced returns args with a part of each replaced.
+func replaced(args []string, part, by string) (out []string) {
+	for _, a := range args {
+		out = append(out, strings.Replace(a, part, by, 1))
+	}
+	return out
 }
 
-// call is a call of a command that changes something, whose argument of an index is empty.
-// Every other argument and every required flag is 1.
-func call(c *kingpin.CmdModel, e shell.Command, empty int) []string {
+// refusedByParser reports whether the parser refused the empty value itself, for instance
+// because it is no number.
+func refusedByParser(said string) bool {
+	return strings.Contains(said, `""`) || strings.Contains(said, "expected KEY=VALUE")
+}
+
+// call returns the arguments of a call that changes something. The argument at emptyAt is
+// empty (-1: none is); the others, and the required flags, are 1.
+func call(c *kingpin.CmdModel, e shell.Command, emptyAt int) []string {
 	args := strings.Fields(c.FullCommand)
 	for _, f := range c.Flags {
 		needed := f.Required || len(e.WritesWith) > 0 && e.WritesWith[0] == f.Name
@@ -75,7 +92,7 @@ func call(c *kingpin.CmdModel, e shell.Command, empty int) []string {
 		}
 	}
 	for i := range c.Args {
-		if i == empty {
+		if i == emptyAt {
 			args = append(args, "")
 		} else {
 			args = append(args, "1")
