@@ -75,8 +75,9 @@ func (p *Part) Jobs(cfg *config.Config) []schedule.Job {
 		{Name: proofJob, Acts: true, Help: "test a restore where one is due", Schedule: "@every 1h", First: 4 * first, Jitter: 10 * time.Minute, Deadline: 4 * time.Hour, Run: p.prove},
 		{Name: pruneJob, Acts: true, Help: "remove old backups", Schedule: "30 4 * * *", First: 6 * first, Jitter: 10 * time.Minute, Deadline: time.Hour, Run: p.prune},
 	}
+	absent := !configured(cfg)
 	for i := range jobs {
-		jobs[i].Absent = !configured(cfg)
+		jobs[i].Absent = absent
 	}
 	return jobs
 }

@@ -6,8 +6,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/alecthomas/kingpin/v2"
-
 	"gastown/cmd/gt/internal/gttest"
 	"gastown/cmd/internal/host"
 	"gastown/cmd/internal/shell"
@@ -41,7 +39,7 @@ var alone = map[string]string{
 func TestTable(t *testing.T) {
 	p := Program(gttest.Towns{}.Invocation())
 	table := p.Table()
-	registered := leaves(p.Model().Commands)
+	registered := leaves(p)
 	if got := slices.Sorted(maps.Keys(table)); !slices.Equal(got, registered) {
 		t.Errorf("the table has %q, the parser %q", got, registered)
 	}
@@ -105,13 +103,9 @@ func mustBeAlone(name string) bool {
 }
 
 // leaves are the commands without subcommands, by full name.
-func leaves(groups []*kingpin.CmdModel) (names []string) {
-	for _, c := range groups {
-		switch {
-		case c.Name == "help": // the parser provides it
-		case len(c.Commands) > 0:
-			names = append(names, leaves(c.Commands)...)
-		default:
+func leaves(p *shell.Program) (names []string) {
+	for _, c := range p.Model().FlattenedCommands() {
+		if c.Name != "help" { // the parser provides it
 			names = append(names, c.FullCommand)
 		}
 	}

@@ -21,8 +21,8 @@ var textWords = []string{"TEXT", "TITLE", "MSG", "EXPRESSION"}
 // meant. Exceptions are what Command.MayBeEmpty lists, and the texts that a command stores.
 func (p *Program) refuseEmpty(args []string, c Command, writes bool) error {
 	suspect := func(arg string) bool {
-		_, value, _ := strings.Cut(arg, "=")
-		return EmptyWord([]string{arg}) || EmptyWord([]string{value}) && strings.Contains(arg, "=")
+		_, value, given := strings.Cut(arg, "=")
+		return EmptyWord(arg) || given && EmptyWord(value)
 	}
 	if !slices.ContainsFunc(args, suspect) {
 		return nil // most calls; parsing again takes time
@@ -45,7 +45,7 @@ func (p *Program) refuseEmpty(args []string, c Command, writes bool) error {
 			m := clause.Model()
 			switch {
 			case !writes:
-			case !empty(*e.Value) && isList(m) && EmptyWord([]string{*e.Value}):
+			case !empty(*e.Value) && isList(m) && EmptyWord(*e.Value):
 				return refused("--" + m.Name + " has an empty word")
 			case empty(*e.Value) && !mayBeEmpty(c, m):
 				return refused("--" + m.Name + " is empty")
@@ -79,7 +79,7 @@ func isList(m *kingpin.FlagModel) bool { return strings.Contains(m.PlaceHolder, 
 
 // EmptyWord reports whether a word of comma-separated lists is empty, as in "public,$TEAM"
 // when TEAM has no value.
-func EmptyWord(lists []string) bool {
+func EmptyWord(lists ...string) bool {
 	for _, l := range lists {
 		for word := range strings.SplitSeq(l, ",") {
 			if strings.TrimSpace(word) == "" {

@@ -136,7 +136,7 @@ func ReadFile(call *shell.Call, name string, limit int64) (string, error) {
 // Labels are the words of flags that hold labels. An empty one is an error, because a
 // script that passes it has lost what it meant.
 func Labels(values []string) ([]string, error) {
-	if shell.EmptyWord(values) {
+	if shell.EmptyWord(values...) {
 		return nil, fmt.Errorf("%w: a label is empty", town.ErrUsage)
 	}
 	return Split(values), nil

@@ -21,7 +21,7 @@ func RefusesEmpty(t *testing.T, program func(*shell.Invocation) *shell.Program) 
 	t.Helper()
 	p := program(&shell.Invocation{})
 	table := p.Table()
-	for _, c := range leaves(p.Model().Commands) {
+	for _, c := range p.Model().FlattenedCommands() {
 		e, ok := table[c.FullCommand]
 		if !ok {
 			continue // the parser's own
@@ -113,15 +113,4 @@ func run(t *testing.T, program func(*shell.Invocation) *shell.Program, args []st
 		t.Errorf("%q: exit 0", args)
 	}
 	return said.String()
-}
-
-func leaves(groups []*kingpin.CmdModel) (all []*kingpin.CmdModel) {
-	for _, c := range groups {
-		if len(c.Commands) > 0 {
-			all = append(all, leaves(c.Commands)...)
-		} else {
-			all = append(all, c)
-		}
-	}
-	return all
 }
